@@ -1,0 +1,51 @@
+/*
+ * What the user asked for: one app, its command, its workers and its rules.
+ * A plain value that the command line (later: a file) fills and nobody changes
+ * afterwards.
+ */
+#ifndef BERTH_CORE_APP_CONFIG_H
+#define BERTH_CORE_APP_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+#define APP_NAME_MAX	63   /* bytes of [a-z0-9._-] */
+#define APP_WORKERS_MAX 1000 /* slots of one app */
+#define APP_PORTS_MAX	64   /* --listen, --unique or --private, each */
+
+enum app_policy {
+	POLICY_ROUND_ROBIN,
+	POLICY_RANDOM_TWO,
+	POLICY_HASH,
+};
+
+enum app_mode {
+	MODE_AUTO,
+	MODE_STEERED,
+	MODE_SHARED,
+};
+
+struct app_config {
+	char *name;
+	char **argv; /* the command, NULL at its end */
+	unsigned n_workers;
+	struct addr listen[APP_PORTS_MAX]; /* claimed before any worker starts */
+	size_t n_listen;
+	uint16_t unique_ports[APP_PORTS_MAX]; /* slot k that binds P gets P + k */
+	size_t n_unique;
+	uint16_t private_ports[APP_PORTS_MAX]; /* left to the worker */
+	size_t n_private;
+	char **env; /* K=V, set in every worker, NULL at its end */
+	enum app_policy policy;
+	enum app_mode mode;
+	int stop_signal;
+	uint32_t stop_timeout_ms;
+	unsigned backlog_min; /* a worker's smaller backlog is raised to this */
+	bool quiet;
+	bool json;
+};
+
+#endif
