@@ -28,7 +28,7 @@ static inline void own_free_done(void *p)
 	errno = kept;
 }
 
-#define own_fd	 __attribute__((cleanup(own_fd_done))) int
+#define own_fd   __attribute__((cleanup(own_fd_done))) int
 #define own_free __attribute__((cleanup(own_free_done)))
 
 static inline int take_fd(int *fd)

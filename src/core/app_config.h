@@ -12,9 +12,9 @@
 
 #include "base/addr.h"
 
-#define APP_NAME_MAX	63   /* bytes of [a-z0-9._-] */
+#define APP_NAME_MAX    63   /* bytes of [a-z0-9._-] */
 #define APP_WORKERS_MAX 1000 /* slots of one app */
-#define APP_PORTS_MAX	64   /* --listen, --unique or --private, each */
+#define APP_PORTS_MAX   64   /* --listen, --unique or --private, each */
 
 enum app_policy {
 	POLICY_ROUND_ROBIN,
