@@ -1,0 +1,129 @@
+/*
+ * The life of the worker in one slot, as a table.
+ */
+#include "core/worker_fsm.h"
+
+#include <assert.h>
+
+/* One line is one cell. */
+/* clang-format off */
+static const struct worker_step table[WORKER_STATES][WORKER_EVENTS] = {
+	[WORKER_IDLE] = {
+		[EV_START]        = { ACT_SPAWN,       WORKER_STARTING },
+		[EV_STOP]         = { ACT_RELEASE,     WORKER_GONE },
+		[EV_NOW]          = { ACT_RELEASE,     WORKER_GONE },
+	},
+	[WORKER_STARTING] = {
+		[EV_LISTENING]    = { ACT_NOTE_READY,  WORKER_READY },
+		[EV_EXITED]       = { ACT_KILL_TREE,   WORKER_CLEARING },
+		[EV_STOP]         = { ACT_SIGNAL,      WORKER_STOPPING },
+		[EV_NOW]          = { ACT_KILL_TREE,   WORKER_KILLING },
+		[EV_EXEC_FAILED]  = { ACT_GIVE_UP,     WORKER_GONE },
+		[EV_SPAWN_FAILED] = { ACT_BACK_OFF,    WORKER_BACKOFF },
+	},
+	[WORKER_READY] = {
+		[EV_LISTENING]    = { ACT_NOTHING,     WORKER_READY }, /* one more berth */
+		[EV_EXITED]       = { ACT_KILL_TREE,   WORKER_CLEARING },
+		[EV_STOP]         = { ACT_SIGNAL,      WORKER_STOPPING },
+		[EV_NOW]          = { ACT_KILL_TREE,   WORKER_KILLING },
+	},
+	/* A listen() of the tree may still be answered while the tree dies. */
+	[WORKER_CLEARING] = {
+		[EV_LISTENING]    = { ACT_NOTHING,     WORKER_CLEARING },
+		[EV_TREE_GONE]    = { ACT_BACK_OFF,    WORKER_BACKOFF },
+		[EV_STOP]         = { ACT_NOTHING,     WORKER_KILLING }, /* no replacement */
+		[EV_NOW]          = { ACT_NOTHING,     WORKER_KILLING },
+	},
+	[WORKER_BACKOFF] = {
+		[EV_START]        = { ACT_SPAWN,       WORKER_STARTING }, /* do not wait */
+		[EV_TIMER]        = { ACT_SPAWN,       WORKER_STARTING },
+		[EV_STOP]         = { ACT_RELEASE,     WORKER_GONE },
+		[EV_NOW]          = { ACT_RELEASE,     WORKER_GONE },
+	},
+	/* Its start may still fail here: the stop came first. */
+	[WORKER_STOPPING] = {
+		[EV_LISTENING]    = { ACT_NOTHING,     WORKER_STOPPING },
+		[EV_EXITED]       = { ACT_SIGNAL_REST, WORKER_STOPPING },
+		[EV_TREE_GONE]    = { ACT_RELEASE,     WORKER_GONE },
+		[EV_TIMER]        = { ACT_KILL_TREE,   WORKER_KILLING },
+		[EV_STOP]         = { ACT_NOTHING,     WORKER_STOPPING },
+		[EV_NOW]          = { ACT_KILL_TREE,   WORKER_KILLING },
+		[EV_EXEC_FAILED]  = { ACT_RELEASE,     WORKER_GONE },
+		[EV_SPAWN_FAILED] = { ACT_RELEASE,     WORKER_GONE },
+	},
+	[WORKER_KILLING] = {
+		[EV_LISTENING]    = { ACT_NOTHING,     WORKER_KILLING },
+		[EV_EXITED]       = { ACT_NOTHING,     WORKER_KILLING }, /* the rest is still to go */
+		[EV_TREE_GONE]    = { ACT_RELEASE,     WORKER_GONE },
+		[EV_STOP]         = { ACT_NOTHING,     WORKER_KILLING },
+		[EV_NOW]          = { ACT_NOTHING,     WORKER_KILLING },
+		[EV_EXEC_FAILED]  = { ACT_RELEASE,     WORKER_GONE },
+		[EV_SPAWN_FAILED] = { ACT_RELEASE,     WORKER_GONE },
+	},
+	[WORKER_GONE] = {
+		[EV_STOP]         = { ACT_NOTHING,     WORKER_GONE },
+		[EV_NOW]          = { ACT_NOTHING,     WORKER_GONE },
+	},
+};
+/* clang-format on */
+
+struct worker_step worker_fsm_step(enum worker_state state, enum worker_event event)
+{
+	struct worker_step step;
+
+	assert((unsigned)state < WORKER_STATES && (unsigned)event < WORKER_EVENTS);
+	step = table[state][event];
+	if (step.act == ACT_REFUSED)
+		step.next = state;
+	return step;
+}
+
+const char *worker_state_text(enum worker_state state)
+{
+	static const char *const texts[WORKER_STATES] = {
+		[WORKER_IDLE] = "idle",       [WORKER_STARTING] = "starting",
+		[WORKER_READY] = "ready",     [WORKER_CLEARING] = "clearing",
+		[WORKER_BACKOFF] = "backoff", [WORKER_STOPPING] = "stopping",
+		[WORKER_KILLING] = "killing", [WORKER_GONE] = "gone",
+	};
+
+	assert((unsigned)state < WORKER_STATES);
+	return texts[state];
+}
+
+const char *worker_event_text(enum worker_event event)
+{
+	static const char *const texts[WORKER_EVENTS] = {
+		[EV_START] = "start",
+		[EV_LISTENING] = "listening",
+		[EV_EXITED] = "exited",
+		[EV_TREE_GONE] = "tree-gone",
+		[EV_TIMER] = "timer",
+		[EV_STOP] = "stop",
+		[EV_NOW] = "now",
+		[EV_EXEC_FAILED] = "exec-failed",
+		[EV_SPAWN_FAILED] = "spawn-failed",
+	};
+
+	assert((unsigned)event < WORKER_EVENTS);
+	return texts[event];
+}
+
+const char *worker_act_text(enum worker_act act)
+{
+	static const char *const texts[WORKER_ACTS] = {
+		[ACT_REFUSED] = "refused",
+		[ACT_NOTHING] = "nothing",
+		[ACT_SPAWN] = "spawn",
+		[ACT_NOTE_READY] = "note-ready",
+		[ACT_BACK_OFF] = "back-off",
+		[ACT_SIGNAL] = "signal",
+		[ACT_SIGNAL_REST] = "signal-rest",
+		[ACT_KILL_TREE] = "kill-tree",
+		[ACT_RELEASE] = "release",
+		[ACT_GIVE_UP] = "give-up",
+	};
+
+	assert((unsigned)act < WORKER_ACTS);
+	return texts[act];
+}

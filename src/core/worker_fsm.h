@@ -1,0 +1,83 @@
+/*
+ * The life of the worker in one slot: which event leads where, and what is to
+ * be done then.
+ *
+ *   idle -> starting -> ready                        a worker comes up
+ *   starting, ready -> clearing -> backoff -> starting   it dies and is replaced
+ *   starting, ready -> stopping -> killing -> gone       it is asked to end
+ *
+ * A worker is a process tree. When its leader dies, the rest of the tree is
+ * ended before anything else happens in the slot: killed after a death; sent
+ * the stop signal, with what is left of the deadline, after an orderly end. (A
+ * shell that was wrapped around a server ends first, the server still drains.)
+ *
+ * A worker that never listens stays in WORKER_STARTING: that is no fault.
+ *
+ * A timer belongs to the state that armed it: when a slot leaves that state,
+ * whoever runs this machine disarms the timer. An act that finds its work done
+ * (no tree left to kill, no pause to wait for) is followed by its event at once.
+ */
+#ifndef BERTH_CORE_WORKER_FSM_H
+#define BERTH_CORE_WORKER_FSM_H
+
+enum worker_state {
+	WORKER_IDLE = 0, /* the slot is empty, nothing was started yet */
+	WORKER_STARTING, /* spawned; it does not listen, or not yet */
+	WORKER_READY,    /* its first berth is open */
+	WORKER_CLEARING, /* its leader died, the rest of its tree is being killed */
+	WORKER_BACKOFF,  /* the slot is empty, the next start waits for the timer */
+	WORKER_STOPPING, /* it has the stop signal, the deadline runs */
+	WORKER_KILLING,  /* its whole tree is being killed, for good */
+	WORKER_GONE,     /* the slot is empty for good */
+};
+
+#define WORKER_STATES (WORKER_GONE + 1)
+
+enum worker_event {
+	EV_START = 0,    /* the slot is wanted */
+	EV_LISTENING,    /* a berth of the worker is open */
+	EV_EXITED,       /* its leader died and is reaped */
+	EV_TREE_GONE,    /* after EV_EXITED: no process of its tree is left either */
+	EV_TIMER,        /* the pause or the deadline is over */
+	EV_STOP,         /* asked to end: fewer workers are wanted, or none */
+	EV_NOW,          /* asked to end at once: the second signal */
+	EV_EXEC_FAILED,  /* the command cannot be executed, and never could be */
+	EV_SPAWN_FAILED, /* not started this time: no process, no memory, command replaced */
+};
+
+#define WORKER_EVENTS (EV_SPAWN_FAILED + 1)
+
+enum worker_act {
+	ACT_REFUSED = 0, /* this event cannot happen in this state */
+	ACT_NOTHING,     /* it can, and asks for nothing */
+	ACT_SPAWN,       /* start a worker */
+	ACT_NOTE_READY,  /* say that it is ready */
+	ACT_BACK_OFF,    /* arm the timer with the pause of the slot */
+	ACT_SIGNAL,      /* send its leader the stop signal, arm the timer with the deadline */
+	ACT_SIGNAL_REST, /* send the rest of its tree the stop signal */
+	ACT_KILL_TREE,   /* kill what is left of its tree */
+	ACT_RELEASE,     /* forget the worker: the slot is empty for good */
+	ACT_GIVE_UP,     /* the same, and the app cannot run */
+};
+
+#define WORKER_ACTS (ACT_GIVE_UP + 1)
+
+struct worker_step {
+	enum worker_act act;
+	enum worker_state next;
+};
+
+/*
+ * worker_fsm_step - what @event means in @state
+ *
+ * Returns the act and the next state. A refused event is our own mistake; it
+ * leaves the state as it is. Any thread. Never blocks.
+ */
+struct worker_step worker_fsm_step(enum worker_state state, enum worker_event event);
+
+/* One word each, for logs. */
+const char *worker_state_text(enum worker_state state);
+const char *worker_event_text(enum worker_event event);
+const char *worker_act_text(enum worker_act act);
+
+#endif
