@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 static int replay_file(int dir_fd, const char *name)
 {
 	own_fd fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-	own_free uint8_t *bytes = NULL;
 	uint8_t buffer[SEED_MAX];
+	uint8_t *bytes;
 	ssize_t size;
 
 	if (fd < 0)
@@ -35,6 +35,7 @@ static int replay_file(int dir_fd, const char *name)
 		return -ENOMEM;
 	memcpy(bytes, buffer, (size_t)size);
 	(void)LLVMFuzzerTestOneInput(bytes, (size_t)size);
+	free(bytes);
 	return 0;
 }
 
