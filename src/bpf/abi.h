@@ -1,0 +1,62 @@
+/*
+ * The layout of everything that the steering program and the primary share.
+ *
+ * Both sides compile this file: the program with clang for BPF, the primary
+ * for the host. Arrays named here are mapped into the primary's memory, so
+ * that a counter is read, and a berth is opened, without a system call.
+ */
+#ifndef BERTH_BPF_ABI_H
+#define BERTH_BPF_ABI_H
+
+#include <linux/types.h>
+
+#define STEER_PORTS_MAX	       256   /* ports of one primary */
+#define STEER_BERTHS_MAX       16384 /* berths of one primary, anchors included */
+#define STEER_SEATS_MAX	       1024  /* berths of one port */
+#define STEER_CACHE_LINE_BYTES 64
+
+enum steer_policy {
+	STEER_ROUND_ROBIN,
+	STEER_RANDOM_TWO,
+	STEER_HASH,
+};
+
+/*
+ * How the program finds its port: by the address of the listening socket that
+ * the kernel met first. All members of a group share all of it.
+ */
+struct steer_key {
+	__u8 address[16]; /* IPv4 in the first four bytes, the rest 0 */
+	__u32 device;
+	__u16 port; /* host order */
+	__u8 family;
+	__u8 protocol;
+};
+
+/*
+ * A seat names an open berth of a port: the berth's index, and above it the
+ * number of its opening. The number makes each opening a different word: a
+ * program that finds a berth closed takes away only what it looked at, even if
+ * the index was given to another socket meanwhile. 0 is an empty seat.
+ */
+#define STEER_SEAT(opening, berth) ((__u64)(opening) << 32 | (__u32)(berth))
+#define STEER_SEAT_BERTH(seat)	   ((__u32)(seat))
+
+struct steer_port {
+	__u32 n_seats; /* seats in use stand at 0 .. n_seats - 1, holes are passed over */
+	__u32 anchor;  /* index of the anchor */
+	__u32 policy;  /* enum steer_policy */
+	__u32 unused;
+	__u64 to_anchor; /* connections that no berth could take */
+	__u64 refused;	 /* neither a berth nor the anchor could */
+	/* the turn is written by every connection: it has a cache line of its own */
+	__u32 turn __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
+	__u64 seats[STEER_SEATS_MAX] __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
+};
+
+struct steer_berth {
+	__u64 steered;	   /* new connections sent here */
+	__u64 migrated_in; /* connections that a closing listener handed on */
+} __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
+
+#endif

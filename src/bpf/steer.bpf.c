@@ -1,0 +1,201 @@
+/*
+ * Steering: the kernel asks this program, for each new connection to a port
+ * and for each that a closing listener leaves behind, which listening socket
+ * takes it. The rule is in choose.h; here it meets the kernel.
+ *
+ * One program serves every port of the primary. It never leaves the choice to
+ * the kernel, which would pick any member of the group: a stranger's socket,
+ * or the anchor.
+ */
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi.h"
+#include "bpf/choose.h"
+
+#define FAMILY_INET6	  10 /* AF_INET6; the headers that name it are not for BPF */
+#define CLOSED_BERTHS_MAX 8  /* closed berths met before the anchor has to do */
+
+/* What we read of the kernel's structures; CO-RE finds where they really are. */
+#define KERNEL_TYPE __attribute__((preserve_access_index))
+
+struct sock {
+	__u32 sk_ack_backlog;
+} KERNEL_TYPE;
+
+struct reuseport_array {
+	struct sock *ptrs[0];
+} KERNEL_TYPE;
+
+/* Weak: where the kernel lacks it, steer_by_turn still loads. */
+extern void *bpf_rdonly_cast(void *object, __u32 btf_id) __ksym __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY);
+	__uint(max_entries, STEER_BERTHS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} steer_sockets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, STEER_PORTS_MAX);
+	__type(key, struct steer_key);
+	__type(value, __u32);
+} steer_keys SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STEER_PORTS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct steer_port);
+} steer_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STEER_BERTHS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct steer_berth);
+} steer_berths SEC(".maps");
+
+/*
+ * The map of sockets, read as the kernel keeps it: a berth's socket is one
+ * load away, and can be no other than the one that would be selected. Needs
+ * CAP_PERFMON, and a kernel of 6.2 or later.
+ */
+static __always_inline __u32 queue_seen(__u32 berth)
+{
+	struct reuseport_array *sockets;
+	struct sock *socket = NULL;
+
+	if (berth >= STEER_BERTHS_MAX)
+		return QUEUE_CLOSED;
+	sockets = bpf_rdonly_cast(&steer_sockets, bpf_core_type_id_kernel(struct reuseport_array));
+	(void)bpf_core_read(&socket, sizeof(socket), &sockets->ptrs[berth]);
+	if (!socket)
+		return QUEUE_CLOSED;
+	socket = bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct sock));
+	return socket->sk_ack_backlog;
+}
+
+static __always_inline __u32 queue_unseen(__u32 berth)
+{
+	return berth < STEER_BERTHS_MAX ? QUEUE_UNKNOWN : QUEUE_CLOSED;
+}
+
+static __always_inline struct steer_port *port_of(struct sk_reuseport_md *md)
+{
+	struct steer_key key = {};
+	struct bpf_sock *sk = md->sk;
+	__u32 *word = (__u32 *)key.address;
+	__u32 *id;
+
+	if (!sk)
+		return NULL;
+	if (sk->family == FAMILY_INET6) {
+		word[0] = sk->src_ip6[0];
+		word[1] = sk->src_ip6[1];
+		word[2] = sk->src_ip6[2];
+		word[3] = sk->src_ip6[3];
+	} else {
+		word[0] = sk->src_ip4;
+	}
+	key.device = sk->bound_dev_if;
+	key.port = sk->src_port;
+	key.family = sk->family;
+	key.protocol = md->ip_protocol;
+	id = bpf_map_lookup_elem(&steer_keys, &key);
+	return id ? bpf_map_lookup_elem(&steer_ports, id) : NULL;
+}
+
+static __always_inline void count(__u32 index, int is_migrating)
+{
+	struct steer_berth *b = bpf_map_lookup_elem(&steer_berths, &index);
+
+	if (b)
+		__sync_fetch_and_add(is_migrating ? &b->migrated_in : &b->steered, 1);
+}
+
+/* Its worker closed the berth at place @i: nobody need look there again. */
+static __always_inline void take_away(struct steer_port *p, __u32 i, __u64 seat)
+{
+	if (i < STEER_SEATS_MAX)
+		(void)__sync_val_compare_and_swap(&p->seats[i], seat, 0);
+}
+
+/* One connection on its way; what the tries for it share. */
+struct passage {
+	struct sk_reuseport_md *md;
+	struct steer_port *port;
+	int is_done;
+};
+
+static __always_inline long try_berth(struct passage *way, choose_queue_fn *queue)
+{
+	struct choose_input in = { .hash = way->md->hash, .random = bpf_get_prandom_u32() };
+	__u32 i = choose_seat(way->port, &in, queue);
+	__u64 seat = choose_seat_at(way->port, i);
+	__u32 index = STEER_SEAT_BERTH(seat);
+
+	if (!seat)
+		return 1;
+	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) == 0) {
+		count(index, way->md->migrating_sk != NULL);
+		way->is_done = 1;
+		return 1;
+	}
+	take_away(way->port, i, seat);
+	return 0;
+}
+static long try_by_queue(__u32 t, void *way)
+{
+	(void)t;
+	return try_berth(way, queue_seen);
+}
+
+static long try_by_turn(__u32 t, void *way)
+{
+	(void)t;
+	return try_berth(way, queue_unseen);
+}
+
+static __always_inline int pass_to_anchor(struct passage *way)
+{
+	__u32 index = way->port->anchor;
+
+	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) == 0) {
+		__sync_fetch_and_add(&way->port->to_anchor, 1);
+		return SK_PASS;
+	}
+	__sync_fetch_and_add(&way->port->refused, 1);
+	return SK_DROP;
+}
+
+SEC("sk_reuseport/migrate")
+int steer_by_queue(struct sk_reuseport_md *md)
+{
+	struct passage way = { .md = md, .port = port_of(md) };
+
+	if (!way.port)
+		return SK_DROP;
+	bpf_loop(CLOSED_BERTHS_MAX, try_by_queue, &way, 0);
+	return way.is_done ? SK_PASS : pass_to_anchor(&way);
+}
+
+SEC("sk_reuseport/migrate")
+int steer_by_turn(struct sk_reuseport_md *md)
+{
+	struct passage way = { .md = md, .port = port_of(md) };
+
+	if (!way.port)
+		return SK_DROP;
+	bpf_loop(CLOSED_BERTHS_MAX, try_by_turn, &way, 0);
+	return way.is_done ? SK_PASS : pass_to_anchor(&way);
+}
+
+char steer_license[] SEC("license") = "GPL";

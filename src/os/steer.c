@@ -1,0 +1,202 @@
+#include "os/steer.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/own.h"
+#include "bpf/steer.skel.h"
+
+struct steer {
+	int program_fd;
+	int sockets_fd;
+	int keys_fd;
+	bool sees_queues;
+	struct steer_port *ports;
+	struct steer_berth *berths;
+};
+
+#define PORTS_BYTES  (sizeof(struct steer_port) * STEER_PORTS_MAX)
+#define BERTHS_BYTES (sizeof(struct steer_berth) * STEER_BERTHS_MAX)
+
+static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static int load(bool sees_queues, struct steer_skeleton **ret_loaded)
+{
+	struct steer_skeleton *b = steer_skeleton__open();
+	int r;
+
+	if (!b)
+		return -errno;
+	(void)bpf_program__set_autoload(b->progs.steer_by_queue, sees_queues);
+	(void)bpf_program__set_autoload(b->progs.steer_by_turn, !sees_queues);
+	r = steer_skeleton__load(b);
+	if (r < 0) {
+		steer_skeleton__destroy(b);
+		return r;
+	}
+	*ret_loaded = b;
+	return 0;
+}
+
+static int map_table(const struct bpf_map *map, size_t size_bytes, void *ret_table)
+{
+	void *p = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*(void **)ret_table = p;
+	return 0;
+}
+
+static int keep_fd(int fd, int *ret_fd)
+{
+	int kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (kept < 0)
+		return -errno;
+	*ret_fd = kept;
+	return 0;
+}
+
+/* Keeps the descriptors and the tables; the rest of the loader is a megabyte that nobody needs. */
+static int keep(struct steer *s, const struct steer_skeleton *b)
+{
+	const struct bpf_program *program =
+		s->sees_queues ? b->progs.steer_by_queue : b->progs.steer_by_turn;
+	int r = keep_fd(bpf_program__fd(program), &s->program_fd);
+
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_sockets), &s->sockets_fd);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_keys), &s->keys_fd);
+	if (r == 0)
+		r = map_table(b->maps.steer_ports, PORTS_BYTES, &s->ports);
+	if (r == 0)
+		r = map_table(b->maps.steer_berths, BERTHS_BYTES, &s->berths);
+	return r;
+}
+
+int steer_new(struct steer **ret_steer)
+{
+	struct steer *s = calloc(1, sizeof(*s));
+	struct steer_skeleton *b = NULL;
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->program_fd = s->sockets_fd = s->keys_fd = NO_FD;
+	(void)libbpf_set_print(say_nothing);
+	s->sees_queues = true;
+	r = load(true, &b);
+	if (r < 0) {
+		s->sees_queues = false;
+		r = load(false, &b);
+	}
+	if (r == 0)
+		r = keep(s, b);
+	steer_skeleton__destroy(b);
+	(void)malloc_trim(0);
+	if (r < 0) {
+		(void)steer_free(s);
+		return r;
+	}
+	*ret_steer = s;
+	return 0;
+}
+
+struct steer *steer_free(struct steer *s)
+{
+	if (!s)
+		return NULL;
+	if (s->ports)
+		(void)munmap(s->ports, PORTS_BYTES);
+	if (s->berths)
+		(void)munmap(s->berths, BERTHS_BYTES);
+	drop_fd(&s->program_fd);
+	drop_fd(&s->sockets_fd);
+	drop_fd(&s->keys_fd);
+	free(s);
+	return NULL;
+}
+
+bool steer_sees_queues(const struct steer *s)
+{
+	return s->sees_queues;
+}
+
+struct steer_port *steer_port(struct steer *s, uint32_t id)
+{
+	return &s->ports[id];
+}
+
+struct steer_berth *steer_berth(struct steer *s, uint32_t berth)
+{
+	return &s->berths[berth];
+}
+
+int steer_attach(const struct steer *s, int fd)
+{
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &s->program_fd,
+		       sizeof(s->program_fd)) < 0)
+		return -errno;
+	return 0;
+}
+
+static struct steer_key key_of(const struct addr *a)
+{
+	struct steer_key key = {
+		.device = a->device,
+		.port = a->port,
+		.family = (__u8)a->family,
+		.protocol = (__u8)a->protocol,
+	};
+
+	if (a->family == AF_INET6)
+		memcpy(key.address, &a->u.v6, sizeof(a->u.v6));
+	else
+		memcpy(key.address, &a->u.v4, sizeof(a->u.v4));
+	return key;
+}
+
+int steer_set_key(const struct steer *s, const struct addr *a, uint32_t id)
+{
+	struct steer_key key = key_of(a);
+
+	return bpf_map_update_elem(s->keys_fd, &key, &id, BPF_ANY);
+}
+
+int steer_clear_key(const struct steer *s, const struct addr *a)
+{
+	struct steer_key key = key_of(a);
+
+	return bpf_map_delete_elem(s->keys_fd, &key);
+}
+
+int steer_set_socket(const struct steer *s, uint32_t berth, int fd)
+{
+	uint64_t socket = (uint64_t)fd;
+
+	return bpf_map_update_elem(s->sockets_fd, &berth, &socket, BPF_ANY);
+}
+
+int steer_clear_socket(const struct steer *s, uint32_t berth)
+{
+	return bpf_map_delete_elem(s->sockets_fd, &berth);
+}
+
+uint64_t steer_socket_cookie(const struct steer *s, uint32_t berth)
+{
+	uint64_t cookie = 0;
+
+	return bpf_map_lookup_elem(s->sockets_fd, &berth, &cookie) < 0 ? 0 : cookie;
+}
