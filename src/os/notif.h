@@ -1,0 +1,50 @@
+/*
+ * A worker's trapped calls: receiving one, and answering it. Every call that
+ * was received gets exactly one of the answers below.
+ */
+#ifndef BERTH_OS_NOTIF_H
+#define BERTH_OS_NOTIF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct notif_call {
+	uint64_t id;
+	pid_t tid;  /* the thread that waits */
+	int number; /* of the system call */
+	uint64_t args[6];
+};
+
+/*
+ * notif_receive - take the next trapped call
+ *
+ * Call it when @notif_fd is readable: then it does not block. Returns 0;
+ * -ENOENT when the caller has died meanwhile; -ENODEV when nobody who could
+ * call is left.
+ */
+int notif_receive(int notif_fd, struct notif_call *ret_call);
+
+/* 0 while the call still waits for its answer, -ESRCH when its caller was killed. */
+int notif_still_waits(int notif_fd, uint64_t id);
+
+/* The call returns @result: 0, or a negative errno. -ENOENT: the caller is gone. */
+int notif_answer(int notif_fd, uint64_t id, int result);
+
+/* The kernel runs the call as it was made. */
+int notif_pass(int notif_fd, uint64_t id);
+
+/*
+ * notif_put_fd - replace the caller's descriptor @target by a copy of @fd
+ *
+ * The call still waits afterwards. -errno as dup2() in the caller would give.
+ */
+int notif_put_fd(int notif_fd, uint64_t id, int fd, int target, bool cloexec);
+
+/* The call returns a new descriptor of the caller's, a copy of @fd. */
+int notif_answer_fd(int notif_fd, uint64_t id, int fd, bool cloexec);
+
+/* Whether every process that runs under the filter of @notif_fd has ended. */
+bool notif_is_deserted(int notif_fd);
+
+#endif

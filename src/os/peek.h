@@ -1,0 +1,49 @@
+/*
+ * Looking into a worker that waits in a trapped call: its memory, its
+ * descriptors, where it stands in the file system. What is read may be gone
+ * or changed the next moment; whoever acts on it checks notif_still_waits()
+ * afterwards, and acts on copies only.
+ */
+#ifndef BERTH_OS_PEEK_H
+#define BERTH_OS_PEEK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Copies @size bytes at @address of thread @tid. -EFAULT as the call itself would give. */
+int peek_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t size);
+
+/*
+ * peek_fd - our own descriptor of what descriptor @fd of thread @tid refers to
+ *
+ * Returns 0 and @ret_fd, yours; -EBADF if it has no such descriptor, -EPERM if
+ * we may not (the program cannot be traced by us), -ESRCH if it is gone.
+ */
+int peek_fd(pid_t tid, int fd, int *ret_fd);
+
+/* Whether descriptor @fd of @tid is closed when it executes another program. */
+int peek_fd_is_cloexec(pid_t tid, int fd, bool *ret_is);
+
+/* What the kernel would use if @tid made a file or a socket now. */
+struct peek_identity {
+	uid_t uid; /* for file systems */
+	gid_t gid;
+	mode_t umask;
+};
+
+int peek_identity(pid_t tid, struct peek_identity *ret_identity);
+
+/*
+ * peek_cwd - the working directory of @tid
+ *
+ * -EXDEV if its root or its mounts are not ours: its paths mean other files.
+ * -ENAMETOOLONG if @size bytes have no room for it and a NUL.
+ */
+int peek_cwd(pid_t tid, char *ret_path, size_t size);
+
+/* Whether @tid lives in our network namespace. */
+bool peek_is_our_netns(pid_t tid);
+
+#endif

@@ -1,0 +1,260 @@
+#include "os/sock.h"
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/own.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+static const int on = 1;
+
+static int option(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &size) < 0 ? 0 : value;
+}
+
+static int set_option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+int sock_facts(int fd, struct sock_facts *ret_facts)
+{
+	struct sock_facts f = { 0 };
+	socklen_t size = sizeof(f.type);
+	socklen_t cookie_size = sizeof(f.cookie);
+	struct stat st;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &f.type, &size) < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	f.uid = st.st_uid;
+	f.family = option(fd, SOL_SOCKET, SO_DOMAIN);
+	f.protocol = option(fd, SOL_SOCKET, SO_PROTOCOL);
+	f.is_listening = option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 0;
+	f.device = (uint32_t)option(fd, SOL_SOCKET, SO_BINDTOIFINDEX);
+	(void)getsockopt(fd, SOL_SOCKET, SO_COOKIE, &f.cookie, &cookie_size);
+	cookie_size = sizeof(f.netns_cookie);
+	(void)getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &f.netns_cookie, &cookie_size);
+	if (f.family == AF_INET6)
+		f.v6only = option(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
+	if (f.family == AF_INET || f.family == AF_INET6)
+		f.has_freebind = option(fd, IPPROTO_IP, IP_FREEBIND) != 0 ||
+				 option(fd, IPPROTO_IP, IP_TRANSPARENT) != 0;
+	*ret_facts = f;
+	return 0;
+}
+
+int sock_own_netns(uint64_t *ret_cookie)
+{
+	own_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sock_facts f;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = sock_facts(fd, &f);
+	if (r < 0)
+		return r;
+	*ret_cookie = f.netns_cookie;
+	return 0;
+}
+
+int sock_bound_to(int fd, const struct sock_facts *facts, struct addr *ret_addr)
+{
+	struct sockaddr_storage bytes;
+	socklen_t size = sizeof(bytes);
+	struct addr a;
+
+	if (getsockname(fd, (struct sockaddr *)&bytes, &size) < 0)
+		return -errno;
+	if (addr_from_sockaddr(&bytes, size, &a) != ADDR_OK)
+		return -EAFNOSUPPORT;
+	if (a.family != AF_UNIX)
+		a.protocol = (uint16_t)facts->protocol;
+	if (facts->device)
+		a.device = facts->device;
+	a.v6only = facts->v6only;
+	*ret_addr = a;
+	return 0;
+}
+
+int sock_sharing(int fd, struct sock_sharing *ret_sharing)
+{
+	ret_sharing->reuse_addr = option(fd, SOL_SOCKET, SO_REUSEADDR);
+	ret_sharing->reuse_port = option(fd, SOL_SOCKET, SO_REUSEPORT);
+	return 0;
+}
+
+int sock_make_sharable(int fd)
+{
+	int r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, on);
+
+	return r < 0 ? r : set_option(fd, SOL_SOCKET, SO_REUSEPORT, on);
+}
+
+void sock_restore_sharing(int fd, const struct sock_sharing *sharing)
+{
+	(void)set_option(fd, SOL_SOCKET, SO_REUSEADDR, sharing->reuse_addr);
+	(void)set_option(fd, SOL_SOCKET, SO_REUSEPORT, sharing->reuse_port);
+}
+
+int sock_bind(int fd, const struct addr *a)
+{
+	struct sockaddr_storage bytes;
+	socklen_t size = addr_to_sockaddr(a, &bytes);
+
+	return bind(fd, (struct sockaddr *)&bytes, size) < 0 ? -errno : 0;
+}
+
+/* A socket for @a that has what it must have before it is bound. */
+static int make(const struct addr *a, const struct sock_facts *like, int *ret_fd)
+{
+	own_fd fd = socket(a->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (a->family == AF_INET6 && set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, a->v6only) < 0)
+		return -errno;
+	if (a->family != AF_UNIX && set_option(fd, SOL_SOCKET, SO_REUSEADDR, on) < 0)
+		return -errno;
+	if (a->device &&
+	    set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)a->device) < 0)
+		return -errno;
+	if (like && like->has_freebind)
+		(void)set_option(fd, IPPROTO_IP, IP_FREEBIND, on);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int sock_claim(const struct addr *a, const struct sock_facts *like, int *ret_fd)
+{
+	own_fd fd = NO_FD;
+	int r = make(a, like, &fd);
+
+	if (r == 0)
+		r = sock_bind(fd, a);
+	/* Not before: with it, the bind would succeed beside a listener of our own uid. */
+	if (r == 0 && a->family != AF_UNIX)
+		r = set_option(fd, SOL_SOCKET, SO_REUSEPORT, on);
+	/* Two that have SO_REUSEADDR may both bind: who listens first has it. */
+	if (r == 0 && listen(fd, SOMAXCONN) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int sock_join(const struct addr *a, const struct sock_facts *like, int *ret_fd)
+{
+	own_fd fd = NO_FD;
+	int r = make(a, like, &fd);
+
+	if (r == 0)
+		r = sock_make_sharable(fd);
+	if (r == 0)
+		r = sock_bind(fd, a);
+	if (r == 0 && listen(fd, SOMAXCONN) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int sock_hold(uint16_t port, int *ret_fd)
+{
+	struct addr a = { .family = AF_INET6, .protocol = IPPROTO_TCP, .port = port };
+	own_fd fd = NO_FD;
+	int r = make(&a, NULL, &fd);
+
+	if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL) {
+		a.family = AF_INET;
+		r = make(&a, NULL, &fd);
+	}
+	if (r == 0)
+		r = sock_bind(fd, &a);
+	/* With it still set, a stranger that has it too could listen beside us. */
+	if (r == 0)
+		r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	if (r < 0)
+		return r;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int sock_loosen(int held_fd)
+{
+	return set_option(held_fd, SOL_SOCKET, SO_REUSEADDR, on);
+}
+
+int sock_tighten(int held_fd)
+{
+	return set_option(held_fd, SOL_SOCKET, SO_REUSEADDR, 0);
+}
+
+int sock_listen(int fd, int backlog)
+{
+	return listen(fd, backlog) < 0 ? -errno : 0;
+}
+
+static int copy_blocking_mode(int from, int to)
+{
+	int theirs = fcntl(from, F_GETFL);
+	int ours = fcntl(to, F_GETFL);
+
+	if (theirs < 0 || ours < 0)
+		return -errno;
+	if ((theirs ^ ours) & O_NONBLOCK && fcntl(to, F_SETFL, ours ^ O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+int sock_become(int fd, int worker_fd)
+{
+	static const struct {
+		int level;
+		int name;
+	} inherited[] = {
+		{ SOL_SOCKET, SO_KEEPALIVE },	  { SOL_SOCKET, SO_PRIORITY },
+		{ IPPROTO_TCP, TCP_NODELAY },	  { IPPROTO_TCP, TCP_KEEPIDLE },
+		{ IPPROTO_TCP, TCP_KEEPINTVL },	  { IPPROTO_TCP, TCP_KEEPCNT },
+		{ IPPROTO_TCP, TCP_DEFER_ACCEPT }, { IPPROTO_TCP, TCP_USER_TIMEOUT },
+	};
+
+	for (size_t i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++) {
+		int value = option(worker_fd, inherited[i].level, inherited[i].name);
+
+		if (value != option(fd, inherited[i].level, inherited[i].name))
+			(void)set_option(fd, inherited[i].level, inherited[i].name, value);
+	}
+	return copy_blocking_mode(worker_fd, fd);
+}
+
+bool sock_has_queue(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLIN);
+}
+
+bool sock_unix_is_alive(const struct addr *a)
+{
+	own_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_storage bytes;
+	socklen_t size = addr_to_sockaddr(a, &bytes);
+
+	return fd < 0 || connect(fd, (struct sockaddr *)&bytes, size) == 0 ||
+	       errno != ECONNREFUSED;
+}

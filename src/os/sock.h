@@ -1,0 +1,94 @@
+/*
+ * Sockets: what one is, and the few things that berth does to one. Everything
+ * here takes and gives addresses as `struct addr`; network byte order ends here.
+ */
+#ifndef BERTH_OS_SOCK_H
+#define BERTH_OS_SOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/addr.h"
+
+struct sock_facts {
+	int family;
+	int type;
+	int protocol;
+	bool v6only;
+	bool is_listening;
+	bool has_freebind; /* IP_FREEBIND or IP_TRANSPARENT: may have an address that isn't here */
+	uint32_t device;
+	uint64_t cookie;	/* the kernel's name for the socket, never used twice */
+	uint64_t netns_cookie;	/* likewise for its network namespace */
+	uid_t uid;		/* whom a reuseport group takes it to belong to */
+};
+
+/* -ENOTSOCK if @fd is no socket. */
+int sock_facts(int fd, struct sock_facts *ret_facts);
+
+/* The cookie of the network namespace that we make sockets in. */
+int sock_own_netns(uint64_t *ret_cookie);
+
+/* What @fd is bound to; port 0 when it isn't. */
+int sock_bound_to(int fd, const struct sock_facts *facts, struct addr *ret_addr);
+
+/*
+ * sock_claim - make a listening socket that nobody shares: the true answer to
+ * "is this address free", and an open door for those of our uid afterwards
+ *
+ * @a:    TCP or Unix stream address
+ * @like: the worker's socket that asks, for the options that matter, or NULL
+ *
+ * Its queue is as long as the kernel allows (net.core.somaxconn).
+ *
+ * -EADDRINUSE if anybody has it; other errors as bind() and listen() give them.
+ */
+int sock_claim(const struct addr *a, const struct sock_facts *like, int *ret_fd);
+
+/* One more listening socket at an address that we have claimed: the next anchor. */
+int sock_join(const struct addr *a, const struct sock_facts *like, int *ret_fd);
+
+/*
+ * sock_hold - keep every TCP address of a port number from others, without listening
+ *
+ * For "8000": only a worker knows which address it will be.
+ */
+int sock_hold(uint16_t port, int *ret_fd);
+
+/* Lets sock_claim() have an address of the port that @held_fd holds, or no longer. */
+int sock_loosen(int held_fd);
+int sock_tighten(int held_fd);
+
+int sock_listen(int fd, int backlog);
+
+/* SO_REUSEADDR and SO_REUSEPORT as a member of our groups needs them. */
+int sock_make_sharable(int fd);
+
+/* Puts the options back that sock_make_sharable() changed, after a bind that failed. */
+struct sock_sharing {
+	int reuse_addr;
+	int reuse_port;
+};
+
+int sock_sharing(int fd, struct sock_sharing *ret_sharing);
+void sock_restore_sharing(int fd, const struct sock_sharing *sharing);
+
+/* Binds @fd; 0 or -errno exactly as the kernel gives it. */
+int sock_bind(int fd, const struct addr *a);
+
+/*
+ * sock_become - give shared socket @fd what a worker set on its own socket @worker_fd
+ *
+ * The blocking mode, and the options that connections inherit: those that
+ * programs set before they bind. 0 or -errno.
+ */
+int sock_become(int fd, int worker_fd);
+
+/* Whether connections wait to be accepted at listening socket @fd. */
+bool sock_has_queue(int fd);
+
+/* Whether a process listens at the Unix path @a now; false for a file left behind. */
+bool sock_unix_is_alive(const struct addr *a);
+
+#endif

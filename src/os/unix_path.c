@@ -1,0 +1,102 @@
+#include "os/unix_path.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/own.h"
+#include "os/sock.h"
+
+static bool has_file(const struct addr *a)
+{
+	return a->unix_len > 0 && a->u.path[0] != '\0';
+}
+
+static char *second_name(const char *first)
+{
+	const char *slash = strrchr(first, '/');
+	int n_dir = slash ? (int)(slash + 1 - first) : 0;
+	char *name = NULL;
+
+	if (asprintf(&name, "%.*s.%s.berth-%d", n_dir, first, first + n_dir, getpid()) < 0)
+		return NULL;
+	return name;
+}
+
+int unix_path_init(struct unix_path *p, const struct addr *a)
+{
+	struct stat st;
+
+	memset(p, 0, sizeof(*p));
+	if (!has_file(a))
+		return 0;
+	p->first = strndup(a->u.path, a->unix_len);
+	if (!p->first)
+		return -ENOMEM;
+	if (lstat(p->first, &st) < 0)
+		return -errno;
+	p->device = st.st_dev;
+	p->inode = st.st_ino;
+	p->second = second_name(p->first);
+	if (!p->second)
+		return -ENOMEM;
+	(void)unlink(p->second);
+	if (link(p->first, p->second) < 0) {
+		free(p->second);
+		p->second = NULL;
+	}
+	return 0;
+}
+
+/* 0 if the first name is our file, -ENOENT if there is none, -EADDRINUSE if it's another. */
+static int check_first(const struct unix_path *p)
+{
+	struct stat st;
+
+	if (lstat(p->first, &st) < 0)
+		return -errno;
+	return st.st_dev == p->device && st.st_ino == p->inode ? 0 : -EADDRINUSE;
+}
+
+void unix_path_done(struct unix_path *p)
+{
+	if (p->first && check_first(p) == 0)
+		(void)unlink(p->first);
+	if (p->second)
+		(void)unlink(p->second);
+	free(p->first);
+	free(p->second);
+	memset(p, 0, sizeof(*p));
+}
+
+int unix_path_restore(const struct unix_path *p)
+{
+	int r;
+
+	if (!p->first)
+		return 0;
+	r = check_first(p);
+	if (r != -ENOENT)
+		return r;
+	if (!p->second)
+		return -EADDRINUSE;
+	return link(p->second, p->first) < 0 ? -errno : 0;
+}
+
+void unix_path_chown(const struct unix_path *p, const struct peek_identity *owner)
+{
+	if (p->first && (owner->uid != geteuid() || owner->gid != getegid()))
+		(void)!lchown(p->first, owner->uid, owner->gid);
+}
+
+bool unix_path_remove_stale(const struct addr *a)
+{
+	own_free char *path = NULL;
+	struct stat st;
+
+	if (!has_file(a) || sock_unix_is_alive(a))
+		return false;
+	path = strndup(a->u.path, a->unix_len);
+	return path && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && unlink(path) == 0;
+}
