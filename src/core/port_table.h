@@ -1,0 +1,55 @@
+/*
+ * The ports of a primary, and what a worker's bind means for them.
+ *
+ * The table knows which addresses have been claimed. It holds no descriptor:
+ * an entry's index is how the rest of the primary finds the sockets.
+ */
+#ifndef BERTH_CORE_PORT_TABLE_H
+#define BERTH_CORE_PORT_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "core/app_config.h"
+
+#define PORT_TABLE_MAX 256 /* ports of one primary */
+#define PORT_NONE      PORT_TABLE_MAX
+
+struct port_table {
+	struct addr addrs[PORT_TABLE_MAX];
+	bool is_used[PORT_TABLE_MAX];
+};
+
+/* A worker's wish to bind, as seen before anything is done about it. */
+struct bind_wish {
+	const struct addr *addr;
+	int type;	   /* SOCK_STREAM, ... */
+	bool is_our_netns; /* the socket lives in the network namespace of the primary */
+	unsigned slot;	   /* of the worker, from 1 */
+};
+
+enum bind_verdict {
+	BIND_PASS,   /* none of ours: the kernel answers */
+	BIND_JOIN,   /* a port that has been claimed */
+	BIND_CLAIM,  /* a port that nobody has claimed yet */
+	BIND_UNIQUE, /* each slot has its own: port + slot */
+};
+
+struct bind_judgement {
+	enum bind_verdict verdict;
+	unsigned port; /* BIND_JOIN: index in the table; BIND_CLAIM: of "any address", or PORT_NONE */
+	uint16_t unique_port; /* BIND_UNIQUE: the port to bind; 0: there is none that high */
+};
+
+/* Returns the index of the new entry, or PORT_NONE when the table is full. */
+unsigned port_table_add(struct port_table *t, const struct addr *a);
+void port_table_remove(struct port_table *t, unsigned port);
+
+/* The entry of just this address, or PORT_NONE. */
+unsigned port_table_find(const struct port_table *t, const struct addr *a);
+
+struct bind_judgement port_table_judge(const struct port_table *t, const struct app_config *c,
+				       const struct bind_wish *wish);
+
+#endif

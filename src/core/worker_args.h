@@ -1,0 +1,38 @@
+/*
+ * What a worker's program is started with: its arguments and its environment,
+ * with `{slot}` and the like replaced.
+ */
+#ifndef BERTH_CORE_WORKER_ARGS_H
+#define BERTH_CORE_WORKER_ARGS_H
+
+#include "core/app_config.h"
+
+struct worker_identity {
+	unsigned slot; /* from 1 */
+	unsigned n_workers;
+	unsigned generation;
+	const char *run; /* the value of BERTH_RUN: no other run of any worker has it */
+};
+
+struct worker_args {
+	char **argv; /* both NULL at their end */
+	char **envp;
+};
+
+/*
+ * worker_args_init - put together what one run of a worker gets
+ *
+ * @inherited: berth's own environment, NULL at its end; --env goes over it, and the
+ *             variables that tell a worker who it is go over both, but for PORT
+ *
+ * Returns 0, -ENOMEM, or -EINVAL if a `{…}` in an argument or a value has no
+ * result. worker_args_done() it either way.
+ */
+int worker_args_init(struct worker_args *w, const struct app_config *c, char *const *inherited,
+		     const struct worker_identity *who);
+void worker_args_done(struct worker_args *w);
+
+/* The value of @name in @envp, or NULL. */
+const char *worker_args_env(char *const *envp, const char *name);
+
+#endif

@@ -1,0 +1,103 @@
+#include "primary/anchor.h"
+
+#include "base/container_of.h"
+#include "base/own.h"
+
+/* Lives on its own, since the loop needs it for a while after the port is gone. */
+struct anchor_watch {
+	uv_poll_t poll;
+	struct port *port;
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(container_of((uv_poll_t *)handle, struct anchor_watch, poll));
+}
+
+void anchor_watch_stop(struct port *port)
+{
+	if (!port->watch)
+		return;
+	port->watch->port = NULL;
+	uv_close((uv_handle_t *)&port->watch->poll, on_closed);
+	port->watch = NULL;
+}
+
+static int watch(struct port *port, int events, uv_poll_cb on_event)
+{
+	struct anchor_watch *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	r = uv_poll_init(port->ports->loop, &w->poll, port->fd);
+	if (r < 0) {
+		free(w);
+		return r;
+	}
+	w->port = port;
+	port->watch = w;
+	return uv_poll_start(&w->poll, events, on_event);
+}
+
+/*
+ * The queue of a listening socket moves when the socket closes. So a second
+ * anchor takes the place of the first, and the first one closes: what it held
+ * goes through the program to the berths, or to the new anchor.
+ */
+static int replace(struct port *port)
+{
+	own_fd next = NO_FD;
+	int r = sock_join(port_addr(port), &port->like, &next);
+
+	if (r == 0)
+		r = steer_set_socket(port->ports->steer, port->anchor, next);
+	if (r < 0)
+		return r;
+	anchor_watch_stop(port);
+	drop_fd(&port->fd);
+	port->fd = take_fd(&next);
+	return 0;
+}
+
+static void on_connection(uv_poll_t *handle, int status, int events)
+{
+	struct port *port = container_of(handle, struct anchor_watch, poll)->port;
+
+	(void)status;
+	(void)events;
+	/* Nobody to hand it on to: it waits here, and so do we, until a berth is opened. */
+	if (port_sweep(port) == 0) {
+		(void)uv_poll_stop(handle);
+		return;
+	}
+	if (replace(port) == 0)
+		(void)watch(port, UV_READABLE, on_connection);
+	else
+		(void)uv_poll_stop(handle);
+}
+
+void anchor_hand_on(struct port *port)
+{
+	if (port->watch)
+		(void)uv_poll_start(&port->watch->poll, UV_READABLE, on_connection);
+	else
+		(void)watch(port, UV_READABLE, on_connection);
+}
+
+static void on_shut_down(uv_poll_t *handle, int status, int events)
+{
+	struct port *port = container_of(handle, struct anchor_watch, poll)->port;
+	struct sock_facts facts;
+
+	(void)status;
+	(void)events;
+	if (sock_facts(port->fd, &facts) == 0 && !facts.is_listening)
+		(void)sock_listen(port->fd, SOMAXCONN);
+}
+
+int anchor_watch_start(struct port *port)
+{
+	/* Only a hang-up is waited for; the loop wants to be asked for something. */
+	return watch(port, UV_PRIORITIZED, on_shut_down);
+}

@@ -1,0 +1,291 @@
+#include "primary/broker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/own.h"
+#include "core/port_table.h"
+#include "os/notif.h"
+#include "os/peek.h"
+#include "primary/complaint.h"
+#include "primary/unix_port.h"
+
+#define SOCKADDR_MAX ((uint64_t)sizeof(struct sockaddr_storage))
+
+/* One trapped call, with all that is known of it. */
+struct trap {
+	struct broker *broker;
+	struct broker_client *client;
+	struct notif_call call;
+	int fd; /* our descriptor of the socket that the call names */
+	struct sock_facts facts;
+	struct addr addr;
+};
+
+/*
+ * What becomes of the call. PASS is the kernel's own answer to it, and so the
+ * right one to everything that isn't berth's, wrong calls included.
+ */
+enum outcome {
+	PASS,
+	ANSWER, /* with the result */
+	SENT,	/* it was answered on the way */
+};
+
+static enum outcome answer(int *result, int value)
+{
+	*result = value;
+	return ANSWER;
+}
+
+/* Takes our own descriptor of the worker's; false if the kernel should answer instead. */
+static bool take_socket(struct trap *t)
+{
+	int r = peek_fd(t->call.tid, (int)t->call.args[0], &t->fd);
+
+	if (r == -EPERM)
+		complain_opaque(t->broker, t->client, t->call.tid);
+	if (r < 0 || sock_facts(t->fd, &t->facts) < 0)
+		return false;
+	/* The number of a dead thread may be another's by now: then all that was read is wrong. */
+	return notif_still_waits(t->client->notify_fd, t->call.id) == 0;
+}
+
+/* Reads the address of a bind; false if the kernel should answer instead. */
+static bool read_address(struct trap *t)
+{
+	char bytes[SOCKADDR_MAX];
+	uint64_t size = (uint32_t)t->call.args[2];
+
+	if (size == 0 || size > SOCKADDR_MAX)
+		return false;
+	if (peek_memory(t->call.tid, t->call.args[1], bytes, size) < 0)
+		return false;
+	if (addr_from_sockaddr(bytes, size, &t->addr) != ADDR_OK)
+		return false;
+	return t->addr.family == AF_UNIX ? t->addr.unix_len > 0 : t->addr.port != 0;
+}
+
+static bool is_bound(const struct trap *t)
+{
+	struct addr bound;
+
+	if (sock_bound_to(t->fd, &t->facts, &bound) < 0)
+		return true;
+	return bound.family == AF_UNIX ? bound.unix_len > 0 : bound.port != 0;
+}
+
+/* Whether the primary may join the group: sockets of different users never do. */
+static int make_ours(const struct trap *t, const struct port *port)
+{
+	if (t->facts.uid == port->like.uid)
+		return 0;
+	return fchown(t->fd, port->like.uid, (gid_t)-1) < 0 ? -errno : 0;
+}
+
+/*
+ * The worker's own socket becomes a member of the port's group. A program that
+ * didn't ask for SO_REUSEPORT may still have an address only once.
+ */
+static int bind_member(const struct trap *t, struct port *port)
+{
+	struct sock_sharing before;
+	int r;
+
+	(void)sock_sharing(t->fd, &before);
+	if (!before.reuse_port && port_has_berth_of(port, t->client->source.pid))
+		return -EADDRINUSE;
+	r = make_ours(t, port);
+	if (r == 0)
+		r = sock_make_sharable(t->fd);
+	if (r == 0)
+		r = sock_bind(t->fd, &t->addr);
+	if (r < 0)
+		sock_restore_sharing(t->fd, &before);
+	return r;
+}
+
+/* The port's one socket takes the place of the worker's own. */
+static int bind_shared(const struct trap *t, const struct port *port)
+{
+	bool cloexec = false;
+	int r = peek_fd_is_cloexec(t->call.tid, (int)t->call.args[0], &cloexec);
+
+	if (r < 0)
+		return r;
+	r = sock_become(port->fd, t->fd);
+	if (r < 0)
+		return r;
+	return notif_put_fd(t->client->notify_fd, t->call.id, port->fd, (int)t->call.args[0],
+			    cloexec);
+}
+
+static int claim(struct trap *t, unsigned any_port, struct port **ret_port)
+{
+	if (t->addr.family == AF_UNIX)
+		return unix_port_claim(t->broker->ports, t->call.tid, &t->addr, &t->facts, ret_port);
+	return ports_claim(t->broker->ports, &t->addr, &t->facts, any_port, ret_port);
+}
+
+static int bind_port(struct trap *t, const struct bind_judgement *j)
+{
+	struct port *port = NULL;
+	int r = 0;
+
+	if (j->verdict == BIND_JOIN)
+		port = t->broker->ports->at[j->port];
+	else
+		r = claim(t, j->port, &port);
+	if (r < 0)
+		return r;
+	if (port->kind == PORT_STEERED)
+		r = bind_member(t, port);
+	else
+		r = unix_path_restore(&port->path);
+	if (r == 0 && port->kind == PORT_SHARED)
+		r = bind_shared(t, port);
+	if (r < 0)
+		port_release(port);
+	return r;
+}
+
+/* Slot k gets port + k without knowing. Nobody shares it, but a predecessor's rests don't block it. */
+static int bind_unique(struct trap *t, uint16_t port)
+{
+	struct sock_sharing before;
+	int r;
+
+	if (port == 0)
+		return -EADDRNOTAVAIL;
+	(void)sock_sharing(t->fd, &before);
+	before.reuse_addr = 1;
+	sock_restore_sharing(t->fd, &before);
+	t->addr.port = port;
+	r = sock_bind(t->fd, &t->addr);
+	return r;
+}
+
+static enum outcome on_bind(struct trap *t, int *result)
+{
+	struct bind_wish wish = { .addr = &t->addr, .slot = t->client->source.slot };
+	struct bind_judgement j;
+
+	if (!read_address(t) || !take_socket(t))
+		return PASS;
+	/* The kernel refuses these, and knows better how than we do. */
+	if (t->facts.family != t->addr.family || is_bound(t))
+		return PASS;
+	if (t->addr.family == AF_UNIX && !unix_port_is_ours(t->call.tid, &t->addr))
+		return PASS;
+	if (t->addr.family != AF_UNIX)
+		t->addr.protocol = (uint16_t)t->facts.protocol;
+	if (t->facts.device)
+		t->addr.device = t->facts.device;
+	t->addr.v6only = t->facts.v6only;
+	wish.type = t->facts.type;
+	wish.is_our_netns = t->facts.netns_cookie == t->broker->netns_cookie;
+	j = port_table_judge(&t->broker->ports->table, t->broker->config, &wish);
+
+	switch (j.verdict) {
+	case BIND_PASS:
+		return PASS;
+	case BIND_UNIQUE:
+		return answer(result, bind_unique(t, j.unique_port));
+	case BIND_JOIN:
+	case BIND_CLAIM:
+		break;
+	}
+	return answer(result, bind_port(t, &j));
+}
+
+static int listen_backlog(const struct trap *t)
+{
+	int asked = (int)t->call.args[1];
+	int least = (int)t->broker->config->backlog_min;
+
+	/* The kernel takes a negative backlog for the largest. */
+	return asked < 0 || asked > least ? asked : least;
+}
+
+static enum outcome on_listen(struct trap *t, int *result)
+{
+	const struct berth_owner owner = { t->client->source.slot, t->client->source.pid };
+	struct broker *b = t->broker;
+	struct port *port;
+	int r;
+
+	if (!take_socket(t) || t->facts.type != SOCK_STREAM)
+		return PASS;
+	if (t->facts.family != AF_UNIX && t->facts.netns_cookie != b->netns_cookie)
+		return PASS;
+	if (sock_bound_to(t->fd, &t->facts, &t->addr) < 0)
+		return PASS;
+	port = ports_find(b->ports, &t->addr);
+	if (!port || (port->kind == PORT_SHARED && t->facts.cookie != port->like.cookie))
+		return PASS;
+	r = sock_listen(t->fd, listen_backlog(t));
+	if (r == 0 && port->kind == PORT_STEERED)
+		r = port_open_berth(port, t->fd, &t->facts, &owner);
+	if (r == 0)
+		b->on_listening(b, t->client->source.slot, &t->addr);
+	return answer(result, r);
+}
+
+/* A TCP socket for whoever asks for MPTCP: steering knows only the one. */
+static enum outcome on_socket(struct trap *t, int *result)
+{
+	const int flags = (int)t->call.args[1];
+	struct peek_identity identity;
+	int r = peek_identity(t->call.tid, &identity);
+
+	if (r < 0 || !peek_is_our_netns(t->call.tid))
+		return answer(result, -EPROTONOSUPPORT); /* such a program tries TCP next */
+	t->fd = socket((int)t->call.args[0], flags | SOCK_CLOEXEC, 0);
+	if (t->fd < 0)
+		return answer(result, -errno);
+	/* Root's sockets are not for those whom their worker has become. */
+	if (identity.uid != geteuid() && fchown(t->fd, identity.uid, (gid_t)-1) < 0)
+		return answer(result, -EPROTONOSUPPORT);
+	r = notif_answer_fd(t->client->notify_fd, t->call.id, t->fd, (flags & SOCK_CLOEXEC) != 0);
+	return r < 0 ? answer(result, r) : SENT;
+}
+
+static enum outcome decide(struct trap *t, int *result)
+{
+	switch (t->call.number) {
+	case SYS_bind:
+		return on_bind(t, result);
+	case SYS_listen:
+		return on_listen(t, result);
+	case SYS_socket:
+		return on_socket(t, result);
+	default:
+		return PASS;
+	}
+}
+
+enum broker_result broker_serve(struct broker *b, struct broker_client *client)
+{
+	struct trap t = { .broker = b, .client = client, .fd = NO_FD };
+	int result = 0;
+	int r = notif_receive(client->notify_fd, &t.call);
+
+	if (r < 0)
+		return notif_is_deserted(client->notify_fd) ? BROKER_DESERTED : BROKER_NOTHING;
+	switch (decide(&t, &result)) {
+	case PASS:
+		r = notif_pass(client->notify_fd, t.call.id);
+		break;
+	case ANSWER:
+		r = notif_answer(client->notify_fd, t.call.id, result);
+		break;
+	case SENT:
+		break;
+	}
+	/* Before we explain: the last descriptor of a dead worker's socket must not be ours. */
+	drop_fd(&t.fd);
+	if (result < 0)
+		complain(b, client, -result, &t.addr);
+	return r < 0 ? BROKER_NOTHING : BROKER_ANSWERED;
+}

@@ -1,0 +1,124 @@
+/*
+ * The ports that the primary has claimed: their sockets, and the berths at them.
+ *
+ * A steered port has an anchor, a listening socket of the primary's in the
+ * group of the workers' own. A shared port has one listening socket that every
+ * worker gets a descriptor of. A port that is only held ("8000" before any
+ * worker has said which address it means) has a socket that doesn't listen.
+ */
+#ifndef BERTH_PRIMARY_PORTS_H
+#define BERTH_PRIMARY_PORTS_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/addr.h"
+#include "core/app_config.h"
+#include "core/port_table.h"
+#include "os/sock.h"
+#include "os/steer.h"
+#include "os/unix_path.h"
+
+struct anchor_watch;
+
+enum port_kind {
+	PORT_HELD,
+	PORT_STEERED,
+	PORT_SHARED,
+};
+
+/* The worker that a berth belongs to: one run of it. */
+struct berth_owner {
+	unsigned slot;
+	pid_t pid; /* of its leader */
+};
+
+/* A worker's listening socket at a port. */
+struct berth {
+	struct berth *next;
+	uint32_t index; /* in the steering maps */
+	uint64_t cookie;
+	struct berth_owner owner;
+};
+
+struct port {
+	struct ports *ports;
+	unsigned id; /* in the table, and in the steering maps */
+	enum port_kind kind;
+	bool is_named;   /* by --listen */
+	bool has_told;   /* that it stopped being served */
+	int fd;          /* the anchor, or the shared socket */
+	uint32_t anchor; /* its index in the steering maps */
+	struct sock_facts like;
+	struct anchor_watch *watch;
+	struct berth *berths;
+	struct unix_path path;
+};
+
+struct ports {
+	uv_loop_t *loop;
+	const struct app_config *config;
+	struct steer *steer; /* NULL in the shared tier */
+	struct port_table table;
+	struct port *at[PORT_TABLE_MAX];
+	uint32_t n_openings;
+	struct berth_indices *indices;
+};
+
+int ports_init(struct ports *p, uv_loop_t *loop, const struct app_config *config);
+
+/* Closes everything, and removes the files of Unix sockets. */
+void ports_done(struct ports *p);
+
+/*
+ * ports_claim_listed - claim what --listen names, before steering is loaded
+ *
+ * @ret_failed: the index in config->listen of the one that failed
+ *
+ * A file that a dead process left at a Unix path is removed. 0 or -errno.
+ */
+int ports_claim_listed(struct ports *p, size_t *ret_failed);
+
+/* Puts the claimed ports under the steering program, which the ports own from now on. */
+int ports_begin_steering(struct ports *p, struct steer *steer);
+
+/* The port of just this address, or NULL. */
+struct port *ports_find(struct ports *p, const struct addr *a);
+const struct addr *port_addr(const struct port *port);
+
+/*
+ * ports_claim - claim an address for a worker that wants to bind it
+ *
+ * @like:     the worker's socket
+ * @any_port: index of the "any address" entry that this one comes from, or PORT_NONE
+ *
+ * 0; -EADDRINUSE when it's held by others; -ENOSPC when all ports are taken.
+ */
+int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *like,
+		unsigned any_port, struct port **ret_port);
+
+/* Gives a port up that no worker has come to. Ports that --listen named stay. */
+void port_release(struct port *port);
+
+/*
+ * port_open_berth - a worker listens with socket @fd: let it have connections
+ *
+ * 0, also if it had them already; -ENOSPC when the port has no seat left.
+ */
+int port_open_berth(struct port *port, int fd, const struct sock_facts *facts,
+		    const struct berth_owner *owner);
+
+/* Whether the worker with the leader @pid listens at the port now. */
+bool port_has_berth_of(struct port *port, pid_t pid);
+
+/* No new connections for that worker; those it has, and its queue, stay with it. */
+void ports_close_worker(struct ports *p, pid_t pid);
+
+/* From now on a client that no worker listens for is refused, and doesn't wait. */
+void ports_stop_catching(struct ports *p);
+
+/* Berths whose sockets have been closed are forgotten; returns how many are left. */
+size_t port_sweep(struct port *port);
+void ports_sweep(struct ports *p);
+
+#endif

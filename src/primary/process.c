@@ -1,0 +1,284 @@
+#include "primary/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/container_of.h"
+#include "base/own.h"
+#include "os/notif.h"
+#include "os/tree.h"
+#include "primary/output.h"
+
+#define KILL_AGAIN_FIRST_MS 10
+#define KILL_AGAIN_MAX_MS   1000
+
+extern char **environ;
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct process *p = handle->data;
+
+	if (--p->n_handles == 0 && p->is_freed)
+		free(p);
+}
+
+static void close_poll(uv_poll_t *poll, bool *is_open, int *fd)
+{
+	if (!*is_open)
+		return;
+	*is_open = false;
+	uv_close((uv_handle_t *)poll, on_closed);
+	/* The loop has forgotten the descriptor by now; only its handle lingers. */
+	drop_fd(fd);
+}
+
+static int open_poll(struct process *p, uv_poll_t *poll, bool *is_open, int fd, uv_poll_cb on_event)
+{
+	int r = uv_poll_init(p->loop, poll, fd);
+
+	if (r < 0)
+		return r;
+	poll->data = p;
+	p->n_handles++;
+	*is_open = true;
+	return uv_poll_start(poll, UV_READABLE, on_event);
+}
+
+static void become_gone(struct process *p)
+{
+	if (p->is_gone || !p->has_exited)
+		return;
+	p->is_gone = true;
+	(void)uv_timer_stop(&p->again);
+	close_poll(&p->notify_poll, &p->is_notifying, &p->client.notify_fd);
+}
+
+static void on_notify(uv_poll_t *handle, int status, int events)
+{
+	struct process *p = container_of(handle, struct process, notify_poll);
+
+	(void)status;
+	(void)events;
+	if (broker_serve(p->broker, &p->client) != BROKER_DESERTED)
+		return;
+	(void)uv_poll_stop(handle);
+	if (!p->has_exited || p->is_gone)
+		return; /* the leader itself will be reported first */
+	become_gone(p);
+	p->events->tree_gone(p);
+}
+
+/* Takes all reports there are: the notify fd must not be missed because its sender died. */
+static void read_reports(struct process *p)
+{
+	for (;;) {
+		int notify_fd = NO_FD;
+
+		switch (spawn_read_report(p->report_fd, &notify_fd, &p->failure)) {
+		case SPAWN_REPORT_NOTHING:
+			return;
+		case SPAWN_REPORT_NOTIFY:
+			p->client.notify_fd = notify_fd;
+			(void)open_poll(p, &p->notify_poll, &p->is_notifying, notify_fd, on_notify);
+			break;
+		case SPAWN_REPORT_FAILED:
+			p->has_failed = true;
+			break;
+		case SPAWN_REPORT_RUNNING:
+			close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
+			return;
+		}
+	}
+}
+
+static void on_report(uv_poll_t *handle, int status, int events)
+{
+	(void)status;
+	(void)events;
+	read_reports(container_of(handle, struct process, report_poll));
+}
+
+void process_exited(struct process *p, int status)
+{
+	if (p->is_reporting)
+		read_reports(p);
+	close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
+	p->has_exited = true;
+	for (int i = 0; i < 2; i++) {
+		output_stream_finish(p->streams[i]);
+		p->streams[i] = NULL;
+	}
+	if (p->client.notify_fd < 0 || notif_is_deserted(p->client.notify_fd))
+		become_gone(p);
+	if (p->has_failed)
+		p->events->failed(p, &p->failure);
+	else
+		p->events->exited(p, status);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+	struct process *p = container_of(timer, struct process, again);
+
+	process_signal_rest(p, SIGKILL);
+	p->again_ms = p->again_ms < KILL_AGAIN_MAX_MS / 2 ? p->again_ms * 2 : KILL_AGAIN_MAX_MS;
+	(void)uv_timer_start(timer, on_again, p->again_ms, 0);
+}
+
+pid_t process_pid(const struct process *p)
+{
+	return p->client.source.pid;
+}
+
+bool process_is_gone(const struct process *p)
+{
+	return p->is_gone;
+}
+
+void process_signal_leader(const struct process *p, int signal)
+{
+	if (!p->has_exited)
+		(void)syscall(SYS_pidfd_send_signal, p->pidfd, signal, NULL, 0);
+}
+
+void process_signal_rest(const struct process *p, int signal)
+{
+	if (!p->is_gone)
+		(void)tree_signal(process_pid(p), p->mark, signal);
+}
+
+void process_kill(struct process *p)
+{
+	if (p->is_gone)
+		return;
+	process_signal_leader(p, SIGKILL);
+	process_signal_rest(p, SIGKILL);
+	p->again_ms = KILL_AGAIN_FIRST_MS;
+	(void)uv_timer_start(&p->again, on_again, p->again_ms, 0);
+}
+
+struct pipes {
+	int ours[2]; /* what the worker writes to its stdout and stderr */
+	int theirs[2];
+};
+
+static void close_pipes(struct pipes *pipes)
+{
+	for (int i = 0; i < 2; i++) {
+		drop_fd(&pipes->ours[i]);
+		drop_fd(&pipes->theirs[i]);
+	}
+}
+
+static int open_pipes(struct pipes *ret_pipes)
+{
+	int ends[2];
+
+	for (int i = 0; i < 2; i++) {
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return -errno;
+		ret_pipes->ours[i] = ends[0];
+		ret_pipes->theirs[i] = ends[1];
+	}
+	return 0;
+}
+
+static int start_leader(struct process *p, const struct process_start *start,
+			const struct pipes *pipes)
+{
+	struct spawn_request request = {
+		.path = start->path,
+		.filter = start->filter,
+		.stdout_fd = pipes->theirs[0],
+		.stderr_fd = pipes->theirs[1],
+		.files = start->files,
+	};
+	struct spawned leader;
+	struct worker_args args;
+	int r = worker_args_init(&args, p->broker->config, environ, &start->who);
+
+	if (r == 0) {
+		request.argv = args.argv;
+		request.envp = args.envp;
+		r = spawn(&request, &leader);
+	}
+	worker_args_done(&args);
+	if (r < 0)
+		return r;
+	p->client.source.pid = leader.pid;
+	p->pidfd = leader.pidfd;
+	p->report_fd = leader.report_fd;
+	return 0;
+}
+
+/* From here on there is a process: what goes wrong with it is told by its end. */
+static void watch_leader(struct process *p, struct pipes *pipes)
+{
+	static const int which[2] = { STDOUT_FILENO, STDERR_FILENO };
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 2; i++) {
+		r = output_stream_open(p->broker->output, &p->client.source, which[i],
+				       pipes->ours[i], &p->streams[i]);
+		if (r == 0)
+			(void)take_fd(&pipes->ours[i]);
+	}
+	if (r == 0)
+		r = open_poll(p, &p->report_poll, &p->is_reporting, p->report_fd, on_report);
+	if (r == 0)
+		return;
+	output_say_worker(p->broker->output, &p->client.source, MESSAGE_ERROR, "worker_unwatched",
+			  "cannot be watched (%s): ending it", strerror(-r));
+	process_signal_leader(p, SIGKILL);
+}
+
+int process_new(const struct process_start *start, struct process **ret_process)
+{
+	struct process *p = calloc(1, sizeof(*p));
+	struct pipes pipes = { { NO_FD, NO_FD }, { NO_FD, NO_FD } };
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->loop = start->loop;
+	p->broker = start->broker;
+	p->events = start->events;
+	p->owner = start->owner;
+	p->pidfd = p->report_fd = p->client.notify_fd = NO_FD;
+	p->client.source = (struct message_source){
+		.app = p->broker->config->name,
+		.slot = start->who.slot,
+		.generation = start->who.generation,
+	};
+	(void)snprintf(p->mark, sizeof(p->mark), "BERTH_RUN=%s", start->who.run);
+	r = open_pipes(&pipes);
+	if (r == 0)
+		r = start_leader(p, start, &pipes);
+	if (r < 0) {
+		close_pipes(&pipes);
+		free(p);
+		return r;
+	}
+	(void)uv_timer_init(p->loop, &p->again);
+	p->again.data = p;
+	p->n_handles++;
+	watch_leader(p, &pipes);
+	close_pipes(&pipes);
+	*ret_process = p;
+	return 0;
+}
+
+struct process *process_free(struct process *p)
+{
+	if (!p)
+		return NULL;
+	p->is_freed = true;
+	drop_fd(&p->pidfd);
+	close_poll(&p->notify_poll, &p->is_notifying, &p->client.notify_fd);
+	close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
+	uv_close((uv_handle_t *)&p->again, on_closed);
+	return NULL;
+}

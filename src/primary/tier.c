@@ -1,0 +1,55 @@
+#include "primary/tier.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *why_not(int error, char *text, size_t size)
+{
+	if (error == EPERM || error == EACCES)
+		return "CAP_BPF and CAP_NET_ADMIN are missing: run berth as root, or give the "
+		       "file its rights with setcap, see berth(1)";
+	(void)snprintf(text, size, "the kernel could not load the steering program (%s)",
+		       strerror(error));
+	return text;
+}
+
+static void say_steered(const struct app_config *config, const struct steer *steer, char *ret_text)
+{
+	const char *depth = "";
+
+	if (config->policy != POLICY_HASH)
+		depth = steer_sees_queues(steer) ?
+				", accept queues seen" :
+				", accept queues not seen (CAP_PERFMON or Linux 6.2 is missing)";
+	(void)snprintf(ret_text, TIER_TEXT_MAX,
+		       "steered: the kernel hands each connection to a worker, %s%s",
+		       app_policy_text(config->policy), depth);
+}
+
+int tier_choose(const struct app_config *config, struct steer **ret_steer,
+		char ret_text[static TIER_TEXT_MAX])
+{
+	char text[128];
+	int r;
+
+	*ret_steer = NULL;
+	if (config->mode == MODE_SHARED) {
+		(void)snprintf(ret_text, TIER_TEXT_MAX, "shared: asked for by --mode shared");
+		return 0;
+	}
+	r = steer_new(ret_steer);
+	if (r == 0) {
+		say_steered(config, *ret_steer, ret_text);
+		return 0;
+	}
+	if (config->mode == MODE_STEERED) {
+		(void)snprintf(ret_text, TIER_TEXT_MAX, "cannot steer: %s",
+			       why_not(-r, text, sizeof(text)));
+		return r;
+	}
+	(void)snprintf(ret_text, TIER_TEXT_MAX,
+		       "shared: workers wait at one socket, the kernel wakes whom it likes; %s",
+		       why_not(-r, text, sizeof(text)));
+	return 0;
+}

@@ -1,0 +1,49 @@
+#include "primary/unix_port.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/own.h"
+#include "os/peek.h"
+
+static bool is_absolute(const struct addr *a)
+{
+	return a->u.path[0] == '\0' || a->u.path[0] == '/';
+}
+
+bool unix_port_is_ours(pid_t tid, struct addr *a)
+{
+	char directory[ADDR_UNIX_MAX];
+	struct addr whole = { .family = AF_UNIX };
+	int n;
+
+	if (peek_cwd(tid, directory, sizeof(directory)) < 0)
+		return false;
+	if (is_absolute(a))
+		return true;
+	n = snprintf(whole.u.path, sizeof(whole.u.path), "%s/%.*s", directory, (int)a->unix_len,
+		     a->u.path);
+	if (n < 0 || (size_t)n >= sizeof(whole.u.path))
+		return false;
+	whole.unix_len = (uint16_t)n;
+	*a = whole;
+	return true;
+}
+
+int unix_port_claim(struct ports *p, pid_t tid, const struct addr *a, const struct sock_facts *like,
+		    struct port **ret_port)
+{
+	struct peek_identity identity;
+	mode_t before;
+	int r = peek_identity(tid, &identity);
+
+	if (r < 0)
+		return r;
+	before = umask(identity.umask);
+	r = ports_claim(p, a, like, PORT_NONE, ret_port);
+	(void)umask(before);
+	if (r == 0)
+		unix_path_chown(&(*ret_port)->path, &identity);
+	return r;
+}
