@@ -22,11 +22,15 @@ enum app_policy {
 	POLICY_HASH,
 };
 
+#define APP_POLICIES (POLICY_HASH + 1)
+
 enum app_mode {
 	MODE_AUTO,
 	MODE_STEERED,
 	MODE_SHARED,
 };
+
+#define APP_MODES (MODE_SHARED + 1)
 
 struct app_config {
 	char *name;
@@ -43,9 +47,16 @@ struct app_config {
 	enum app_mode mode;
 	int stop_signal;
 	uint32_t stop_timeout_ms;
-	unsigned backlog_min; /* a worker's smaller backlog is raised to this */
+	unsigned backlog_min; /* a worker's smaller backlog is raised to this; 0: none is */
 	bool quiet;
 	bool json;
 };
+
+/* Frees what @c owns: its name, argv and env. Takes one that is all zero. */
+void app_config_done(struct app_config *c);
+
+/* As users write them. */
+const char *app_policy_text(enum app_policy policy);
+const char *app_mode_text(enum app_mode mode);
 
 #endif

@@ -1,0 +1,359 @@
+/*
+ * The command line of `berth run`: one table of options, from which they are
+ * read and explained.
+ */
+#include "prog/run_options.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/number.h"
+#include "base/strv.h"
+#include "core/app_check.h"
+#include "core/app_name.h"
+#include "os/cpus.h"
+#include "prog/option_values.h"
+
+#define STOP_TIMEOUT_DEFAULT_MS 30000
+#define BACKLOG_DEFAULT         1024
+
+struct rule {
+	const char *name;     /* after "--", or NULL */
+	int letter;           /* after "-", or 0 */
+	const char *argument; /* what help calls it; NULL: it takes none */
+	const char *help;
+	enum run_options_result (*set)(struct app_config *c, const char *value); /* NULL: help */
+};
+
+/* --- what is wrong ------------------------------------------------------------------- */
+
+__attribute__((format(printf, 1, 2))) static enum run_options_result wrong(const char *format, ...)
+{
+	va_list arguments;
+
+	(void)fputs("berth run: ", stderr);
+	va_start(arguments, format);
+	(void)vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	(void)fputc('\n', stderr);
+	return RUN_OPTIONS_WRONG;
+}
+
+static enum run_options_result no_memory(void)
+{
+	(void)wrong("no memory is left");
+	return RUN_OPTIONS_FAILED;
+}
+
+/* --- one option each ----------------------------------------------------------------- */
+
+static enum run_options_result set_auto_workers(struct app_config *c)
+{
+	int err = cpus_usable(&c->n_workers);
+
+	if (err < 0) {
+		(void)wrong("cannot count the usable CPUs (%s): give a number with -n",
+			    strerror(-err));
+		return RUN_OPTIONS_FAILED;
+	}
+	if (c->n_workers > APP_WORKERS_MAX)
+		c->n_workers = APP_WORKERS_MAX;
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result read_workers(struct app_config *c, const char *source,
+					    const char *value)
+{
+	uint64_t n;
+
+	if (strcmp(value, "auto") == 0)
+		return set_auto_workers(c);
+	if (!number_parse(value, strlen(value), APP_WORKERS_MAX, &n) || n == 0)
+		return wrong("%s must be a number from 1 to %d, or auto, not '%s'", source,
+			     APP_WORKERS_MAX, value);
+	c->n_workers = (unsigned)n;
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result set_workers(struct app_config *c, const char *value)
+{
+	return read_workers(c, "-n", value);
+}
+
+static enum run_options_result set_name(struct app_config *c, const char *value)
+{
+	if (!app_name_is_valid(value))
+		return wrong("the name '%s' must be 1 to %d of a-z, 0-9, '.', '_' and '-', and not "
+			     "begin with '.' or '-'",
+			     value, APP_NAME_MAX);
+	free(c->name);
+	c->name = strdup(value);
+	return c->name ? RUN_OPTIONS_OK : no_memory();
+}
+
+static enum run_options_result add_listen(struct app_config *c, const char *value)
+{
+	enum addr_error e;
+
+	if (c->n_listen == APP_PORTS_MAX)
+		return wrong("at most %d addresses may be given with --listen", APP_PORTS_MAX);
+	e = addr_parse(value, &c->listen[c->n_listen]);
+	if (e != ADDR_OK)
+		return wrong("--listen '%s' %s", value, addr_error_text(e));
+	c->n_listen++;
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result set_policy(struct app_config *c, const char *value)
+{
+	for (int i = 0; i < APP_POLICIES; i++) {
+		if (strcmp(value, app_policy_text((enum app_policy)i)) == 0) {
+			c->policy = (enum app_policy)i;
+			return RUN_OPTIONS_OK;
+		}
+	}
+	return wrong("there is no policy '%s': choose round-robin, random-two or hash", value);
+}
+
+static enum run_options_result set_mode(struct app_config *c, const char *value)
+{
+	for (int i = 0; i < APP_MODES; i++) {
+		if (strcmp(value, app_mode_text((enum app_mode)i)) == 0) {
+			c->mode = (enum app_mode)i;
+			return RUN_OPTIONS_OK;
+		}
+	}
+	return wrong("there is no mode '%s': choose auto, steered or shared", value);
+}
+
+static enum run_options_result add_port(const char *option, const char *value, uint16_t *ports,
+					size_t *n_ports)
+{
+	if (*n_ports == APP_PORTS_MAX)
+		return wrong("at most %d ports may be given with %s", APP_PORTS_MAX, option);
+	if (!option_port(value, &ports[*n_ports]))
+		return wrong("%s '%s' must be a port from 1 to 65535", option, value);
+	++*n_ports;
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result add_unique(struct app_config *c, const char *value)
+{
+	return add_port("--unique", value, c->unique_ports, &c->n_unique);
+}
+
+static enum run_options_result add_private(struct app_config *c, const char *value)
+{
+	return add_port("--private", value, c->private_ports, &c->n_private);
+}
+
+static enum run_options_result add_env(struct app_config *c, const char *value)
+{
+	if (value[0] == '=' || !strchr(value, '='))
+		return wrong("--env '%s' must be of the form KEY=VALUE", value);
+	return strv_set_variable(&c->env, value) ? RUN_OPTIONS_OK : no_memory();
+}
+
+static enum run_options_result set_stop_signal(struct app_config *c, const char *value)
+{
+	if (!option_signal(value, &c->stop_signal))
+		return wrong("there is no signal '%s': write a name such as TERM, or a number from "
+			     "1 to %d",
+			     value, SIGRTMAX);
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result set_stop_timeout(struct app_config *c, const char *value)
+{
+	if (!option_duration_ms(value, &c->stop_timeout_ms))
+		return wrong("--stop-timeout '%s' must be a time such as 30s, 500ms or 2m", value);
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result set_backlog(struct app_config *c, const char *value)
+{
+	uint64_t n;
+
+	if (!number_parse(value, strlen(value), INT_MAX, &n))
+		return wrong("--backlog '%s' must be a number from 0 to %d", value, INT_MAX);
+	c->backlog_min = (unsigned)n;
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result set_quiet(struct app_config *c, const char *value)
+{
+	(void)value;
+	c->quiet = true;
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result set_json(struct app_config *c, const char *value)
+{
+	(void)value;
+	c->json = true;
+	return RUN_OPTIONS_OK;
+}
+
+/* clang-format off */
+static const struct rule rules[] = {
+	{ NULL, 'n', "N|auto", "how many workers; default: WEB_CONCURRENCY, or auto", set_workers },
+	{ "name", 0, "NAME", "the app's name; default: taken from COMMAND", set_name },
+	{ "listen", 0, "ADDR", "claim 8000, 127.0.0.1:8000, [::]:8000, unix:/path *", add_listen },
+	{ "policy", 0, "POLICY", "round-robin (default), random-two or hash", set_policy },
+	{ "mode", 0, "MODE", "auto (default), steered or shared: see berth(1)", set_mode },
+	{ "unique", 0, "PORT", "a worker that binds PORT gets PORT + its slot *", add_unique },
+	{ "private", 0, "PORT", "leave PORT to the worker that binds it *", add_private },
+	{ "env", 0, "KEY=VALUE", "set a variable in every worker *", add_env },
+	{ "stop-signal", 0, "SIGNAL", "asks a worker to stop; default: TERM", set_stop_signal },
+	{ "stop-timeout", 0, "TIME", "then it is killed: 500ms, 30s (default), 2m", set_stop_timeout },
+	{ "backlog", 0, "N", "raise every listen backlog to N; default: 1024", set_backlog },
+	{ "quiet", 0, NULL, "print only what workers print, and errors", set_quiet },
+	{ "json", 0, NULL, "print berth's own messages as JSON", set_json },
+	{ "help", 'h', NULL, "print this and end", NULL },
+};
+/* clang-format on */
+
+#define N_RULES (sizeof(rules) / sizeof(rules[0]))
+
+#define LETTERS   "+:hn:" /* stop at the command; tell a missing value apart */
+#define LONG_CODE 256     /* getopt_long() returns this and the index of the rule */
+
+/* --- all of them --------------------------------------------------------------------- */
+
+static void print_rule(const struct rule *r)
+{
+	char names[64] = "  ";
+
+	if (r->letter)
+		(void)snprintf(names, sizeof(names), "-%c", r->letter);
+	if (r->name)
+		(void)snprintf(names + 2, sizeof(names) - 2, "%s --%s", r->letter ? "," : " ",
+			       r->name);
+	(void)printf("  %s %-*s %s\n", names, 24 - (int)strlen(names),
+		     r->argument ? r->argument : "", r->help);
+}
+
+static void print_help(void)
+{
+	(void)puts("Usage: berth run [OPTIONS] -- COMMAND [ARG...]\n\n"
+		   "Runs copies of a server that has never heard of berth, and lets them share\n"
+		   "the ports that they bind.\n");
+	for (size_t i = 0; i < N_RULES; i++)
+		print_rule(&rules[i]);
+	(void)puts("\n"
+		   "* may be repeated. In every ARG, and in VALUE, {slot}, {workers} and sums\n"
+		   "such as {8000+slot} are replaced for each worker.\n\n"
+		   "Examples:\n"
+		   "  berth run -n 4 -- node app.js\n"
+		   "  berth run --listen 8000 -- python3 -m http.server 8000");
+}
+
+static const struct rule *find_rule(int code)
+{
+	for (size_t i = 0; i < N_RULES; i++)
+		if (code == LONG_CODE + (int)i || (code && code == rules[i].letter))
+			return &rules[i];
+	return NULL;
+}
+
+static enum run_options_result wrong_option(int code, int option, const char *text)
+{
+	const struct rule *r = find_rule(option);
+
+	if (code == ':' && r)
+		return wrong("%s needs a value: %s", text, r->argument);
+	if (r)
+		return wrong("--%s takes no value", r->name);
+	if (option)
+		return wrong("there is no option -%c: see berth run --help", option);
+	return wrong("there is no option %s: see berth run --help", text);
+}
+
+static enum run_options_result read_options(int argc, char **argv, struct app_config *c)
+{
+	struct option names[N_RULES + 1] = { 0 };
+	enum run_options_result result = RUN_OPTIONS_OK;
+	size_t n_names = 0;
+
+	for (size_t i = 0; i < N_RULES; i++) {
+		if (!rules[i].name)
+			continue;
+		names[n_names].name = rules[i].name;
+		names[n_names].has_arg = rules[i].argument ? required_argument : no_argument;
+		names[n_names++].val = LONG_CODE + (int)i;
+	}
+
+	opterr = 0;
+	optind = 0; /* glibc: begin anew */
+	while (result == RUN_OPTIONS_OK) {
+		int code = getopt_long(argc, argv, LETTERS, names, NULL);
+		const struct rule *r;
+
+		if (code == -1)
+			break;
+		if (code == '?' || code == ':')
+			return wrong_option(code, optopt, argv[optind - 1]);
+		r = find_rule(code);
+		result = r->set ? r->set(c, optarg) : RUN_OPTIONS_HELP;
+	}
+	return result;
+}
+
+static enum run_options_result set_command(struct app_config *c, char **command)
+{
+	if (!command[0] || !command[0][0])
+		return wrong("there is no command to run: "
+			     "write berth run [OPTIONS] -- COMMAND [ARG...]");
+	c->argv = strv_copy(command);
+	return c->argv ? RUN_OPTIONS_OK : no_memory();
+}
+
+/* Fills in what was not given, and looks at all of it together. */
+static enum run_options_result complete(struct app_config *c)
+{
+	const char *concurrency = getenv("WEB_CONCURRENCY");
+	enum run_options_result result = RUN_OPTIONS_OK;
+	char text[APP_CHECK_TEXT_MAX > APP_NAME_MAX ? APP_CHECK_TEXT_MAX : APP_NAME_MAX + 1];
+
+	if (!c->n_workers)
+		result = concurrency && *concurrency
+				 ? read_workers(c, "WEB_CONCURRENCY", concurrency)
+				 : set_auto_workers(c);
+	if (result != RUN_OPTIONS_OK)
+		return result;
+	if (!c->name) {
+		app_name_from_command(c->argv, text);
+		c->name = strdup(text);
+		if (!c->name)
+			return no_memory();
+	}
+	return app_check(c, text) == APP_SOUND ? RUN_OPTIONS_OK : wrong("%s", text);
+}
+
+enum run_options_result run_options_parse(int argc, char **argv, struct app_config *ret_config)
+{
+	struct app_config c = {
+		.stop_signal = SIGTERM,
+		.stop_timeout_ms = STOP_TIMEOUT_DEFAULT_MS,
+		.backlog_min = BACKLOG_DEFAULT,
+	};
+	enum run_options_result result = read_options(argc, argv, &c);
+
+	if (result == RUN_OPTIONS_HELP)
+		print_help();
+	if (result == RUN_OPTIONS_OK)
+		result = set_command(&c, argv + optind);
+	if (result == RUN_OPTIONS_OK)
+		result = complete(&c);
+	if (result == RUN_OPTIONS_OK)
+		*ret_config = c;
+	else
+		app_config_done(&c);
+	return result;
+}
