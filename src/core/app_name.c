@@ -3,10 +3,10 @@
  */
 #include "core/app_name.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #define NAME_BYTES     "abcdefghijklmnopqrstuvwxyz0123456789._-"
+#define VERSION_BYTES  "0123456789."
 #define NOT_FIRST      ".-"
 #define NAME_OF_NO_ONE "app"
 
@@ -62,7 +62,7 @@ static const struct interpreter *find_interpreter(const char *command)
 	const char *name = file_name(command);
 	size_t size = strlen(name);
 
-	while (size > 0 && (isdigit((unsigned char)name[size - 1]) || name[size - 1] == '.'))
+	while (size > 0 && strchr(VERSION_BYTES, name[size - 1]))
 		size--;
 	for (size_t i = 0; i < sizeof(interpreters) / sizeof(interpreters[0]); i++) {
 		const struct interpreter *it = &interpreters[i];
@@ -100,6 +100,16 @@ static size_t size_without_suffix(const char *name)
 	return size;
 }
 
+/* The byte of a name that comes closest to @c. */
+static char name_byte(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
+	if (strchr(NAME_BYTES, c))
+		return c;
+	return '-';
+}
+
 bool app_name_is_valid(const char *name)
 {
 	size_t size = strlen(name);
@@ -117,10 +127,8 @@ void app_name_from_command(char *const *argv, char ret_name[static APP_NAME_MAX 
 	size_t size = 0;
 
 	for (size_t i = 0; i < end && size < APP_NAME_MAX; i++) {
-		char c = (char)tolower((unsigned char)name[i]);
+		char c = name_byte(name[i]);
 
-		if (!strchr(NAME_BYTES, c))
-			c = '-';
 		if (size > 0 || !strchr(NOT_FIRST, c))
 			ret_name[size++] = c;
 	}
