@@ -13,6 +13,7 @@
 #define STEER_PORTS_MAX	       256   /* ports of one primary */
 #define STEER_BERTHS_MAX       16384 /* berths of one primary, anchors included */
 #define STEER_SEATS_MAX	       1024  /* berths of one port */
+#define STEER_MOVES_BYTES      4096  /* of the ring that tells of moved connections */
 #define STEER_CACHE_LINE_BYTES 64
 
 enum steer_policy {

@@ -64,6 +64,15 @@ struct {
 } steer_berths SEC(".maps");
 
 /*
+ * A word for each connection that moves to a berth: the kernel puts it into the
+ * queue there, but wakes nobody, so the primary must.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, STEER_MOVES_BYTES);
+} steer_moves SEC(".maps");
+
+/*
  * The map of sockets, read as the kernel keeps it: a berth's socket is one
  * load away, and can be no other than the one that would be selected. Needs
  * CAP_PERFMON, and a kernel of 6.2 or later.
@@ -117,8 +126,15 @@ static __always_inline void count(__u32 index, int is_migrating)
 {
 	struct steer_berth *b = bpf_map_lookup_elem(&steer_berths, &index);
 
-	if (b)
-		__sync_fetch_and_add(is_migrating ? &b->migrated_in : &b->steered, 1);
+	if (!b)
+		return;
+	if (!is_migrating) {
+		__sync_fetch_and_add(&b->steered, 1);
+		return;
+	}
+	__sync_fetch_and_add(&b->migrated_in, 1);
+	/* Lost if there is no room: then others are waiting to be read, and one is enough. */
+	(void)bpf_ringbuf_output(&steer_moves, &index, sizeof(index), 0);
 }
 
 /* Its worker closed the berth at place @i: nobody need look there again. */

@@ -1,5 +1,6 @@
 #include "os/peek.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,8 +41,7 @@ static int read_proc(pid_t tid, const char *name, char *ret_text, size_t size)
 	return 0;
 }
 
-/* A pidfd names a process: for a thread that isn't the first, /proc tells whose it is. */
-static int process_of(pid_t tid, pid_t *ret_pid)
+int peek_process(pid_t tid, pid_t *ret_pid)
 {
 	char text[PROC_TEXT_MAX];
 	const char *line;
@@ -62,8 +62,9 @@ static int open_process(pid_t tid, int *ret_pidfd)
 	pid_t pid;
 	int r;
 
+	/* A pidfd names a process: for a thread that isn't the first, /proc tells whose it is. */
 	if (pidfd < 0 && (errno == EINVAL || errno == ENOENT)) {
-		r = process_of(tid, &pid);
+		r = peek_process(tid, &pid);
 		if (r < 0)
 			return r;
 		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -86,6 +87,33 @@ int peek_fd(pid_t tid, int fd, int *ret_fd)
 		return -errno;
 	*ret_fd = r;
 	return 0;
+}
+
+int peek_find_socket(pid_t pid, uint64_t inode, int *ret_fd)
+{
+	char path[64];
+	char wanted[64];
+	char found[64];
+	struct dirent *entry;
+	DIR *d;
+	int r = -ENOENT;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	(void)snprintf(wanted, sizeof(wanted), "socket:[%" PRIu64 "]", inode);
+	d = opendir(path);
+	if (!d)
+		return -errno;
+	while (r == -ENOENT && (entry = readdir(d))) {
+		ssize_t n = readlinkat(dirfd(d), entry->d_name, found, sizeof(found) - 1);
+
+		found[n > 0 ? n : 0] = '\0';
+		if (strcmp(found, wanted) != 0)
+			continue;
+		*ret_fd = (int)strtol(entry->d_name, NULL, 10);
+		r = 0;
+	}
+	(void)closedir(d);
+	return r;
 }
 
 int peek_fd_is_cloexec(pid_t tid, int fd, bool *ret_is)

@@ -23,6 +23,12 @@ int peek_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t size);
  */
 int peek_fd(pid_t tid, int fd, int *ret_fd);
 
+/* The process that thread @tid belongs to; -ESRCH if it is gone. */
+int peek_process(pid_t tid, pid_t *ret_pid);
+
+/* A descriptor of process @pid that refers to the socket @inode; -ENOENT if it has none. */
+int peek_find_socket(pid_t pid, uint64_t inode, int *ret_fd);
+
 /* Whether descriptor @fd of @tid is closed when it executes another program. */
 int peek_fd_is_cloexec(pid_t tid, int fd, bool *ret_is);
 

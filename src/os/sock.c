@@ -39,6 +39,7 @@ int sock_facts(int fd, struct sock_facts *ret_facts)
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &f.type, &size) < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	f.uid = st.st_uid;
+	f.inode = st.st_ino;
 	f.family = option(fd, SOL_SOCKET, SO_DOMAIN);
 	f.protocol = option(fd, SOL_SOCKET, SO_PROTOCOL);
 	f.is_listening = option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 0;
@@ -240,6 +241,15 @@ int sock_become(int fd, int worker_fd)
 			(void)set_option(fd, inherited[i].level, inherited[i].name, value);
 	}
 	return copy_blocking_mode(worker_fd, fd);
+}
+
+void sock_wake(int fd)
+{
+	/*
+	 * A listening socket has no sending side to shut: what is left of the
+	 * call is the notice to all who sleep on the socket.
+	 */
+	(void)shutdown(fd, SHUT_WR);
 }
 
 bool sock_has_queue(int fd)

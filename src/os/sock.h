@@ -21,6 +21,7 @@ struct sock_facts {
 	uint32_t device;
 	uint64_t cookie;	/* the kernel's name for the socket, never used twice */
 	uint64_t netns_cookie;	/* likewise for its network namespace */
+	uint64_t inode;
 	uid_t uid;		/* whom a reuseport group takes it to belong to */
 };
 
@@ -84,6 +85,15 @@ int sock_bind(int fd, const struct addr *a);
  * programs set before they bind. 0 or -errno.
  */
 int sock_become(int fd, int worker_fd);
+
+/*
+ * sock_wake - wake whoever waits for connections at listening socket @fd
+ *
+ * In accept(), poll() or epoll: the kernel tells them to look again, and the
+ * socket stays as it is. For connections that were put into its queue by
+ * another one's close.
+ */
+void sock_wake(int fd);
 
 /* Whether connections wait to be accepted at listening socket @fd. */
 bool sock_has_queue(int fd);

@@ -14,6 +14,8 @@ struct steer {
 	int program_fd;
 	int sockets_fd;
 	int keys_fd;
+	int moves_fd;
+	struct ring_buffer *moves;
 	bool sees_queues;
 	struct steer_port *ports;
 	struct steer_berth *berths;
@@ -68,6 +70,20 @@ static int keep_fd(int fd, int *ret_fd)
 	return 0;
 }
 
+static int ignore_move(void *context, void *data, size_t size_bytes)
+{
+	(void)context;
+	(void)data;
+	(void)size_bytes;
+	return 0;
+}
+
+static int read_moves(struct steer *s)
+{
+	s->moves = ring_buffer__new(s->moves_fd, ignore_move, NULL, NULL);
+	return s->moves ? 0 : -errno;
+}
+
 /* Keeps the descriptors and the tables; the rest of the loader is a megabyte that nobody needs. */
 static int keep(struct steer *s, const struct steer_skeleton *b)
 {
@@ -83,6 +99,10 @@ static int keep(struct steer *s, const struct steer_skeleton *b)
 		r = map_table(b->maps.steer_ports, PORTS_BYTES, &s->ports);
 	if (r == 0)
 		r = map_table(b->maps.steer_berths, BERTHS_BYTES, &s->berths);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_moves), &s->moves_fd);
+	if (r == 0)
+		r = read_moves(s);
 	return r;
 }
 
@@ -94,7 +114,7 @@ int steer_new(struct steer **ret_steer)
 
 	if (!s)
 		return -ENOMEM;
-	s->program_fd = s->sockets_fd = s->keys_fd = NO_FD;
+	s->program_fd = s->sockets_fd = s->keys_fd = s->moves_fd = NO_FD;
 	(void)libbpf_set_print(say_nothing);
 	s->sees_queues = true;
 	r = load(true, &b);
@@ -122,6 +142,8 @@ struct steer *steer_free(struct steer *s)
 		(void)munmap(s->ports, PORTS_BYTES);
 	if (s->berths)
 		(void)munmap(s->berths, BERTHS_BYTES);
+	ring_buffer__free(s->moves);
+	drop_fd(&s->moves_fd);
 	drop_fd(&s->program_fd);
 	drop_fd(&s->sockets_fd);
 	drop_fd(&s->keys_fd);
@@ -192,6 +214,16 @@ int steer_set_socket(const struct steer *s, uint32_t berth, int fd)
 int steer_clear_socket(const struct steer *s, uint32_t berth)
 {
 	return bpf_map_delete_elem(s->sockets_fd, &berth);
+}
+
+int steer_moves_fd(const struct steer *s)
+{
+	return ring_buffer__epoll_fd(s->moves);
+}
+
+void steer_forget_moves(struct steer *s)
+{
+	(void)ring_buffer__consume(s->moves);
 }
 
 uint64_t steer_socket_cookie(const struct steer *s, uint32_t berth)

@@ -48,6 +48,13 @@ int steer_clear_key(const struct steer *s, const struct addr *a);
 int steer_set_socket(const struct steer *s, uint32_t berth, int fd);
 int steer_clear_socket(const struct steer *s, uint32_t berth);
 
+/*
+ * A descriptor that is readable when connections have moved to berths: their
+ * counts tell to which. steer_forget_moves() makes it wait for the next.
+ */
+int steer_moves_fd(const struct steer *s);
+void steer_forget_moves(struct steer *s);
+
 /* The cookie of the socket behind @berth, 0 when there is none. */
 uint64_t steer_socket_cookie(const struct steer *s, uint32_t berth);
 

@@ -210,7 +210,12 @@ static int listen_backlog(const struct trap *t)
 
 static enum outcome on_listen(struct trap *t, int *result)
 {
-	const struct berth_owner owner = { t->client->source.slot, t->client->source.pid };
+	struct berth_owner owner = {
+		.slot = t->client->source.slot,
+		.pid = t->client->source.pid,
+		.process = t->call.tid,
+		.fd = (int)t->call.args[0],
+	};
 	struct broker *b = t->broker;
 	struct port *port;
 	int r;
@@ -224,6 +229,7 @@ static enum outcome on_listen(struct trap *t, int *result)
 	port = ports_find(b->ports, &t->addr);
 	if (!port || (port->kind == PORT_SHARED && t->facts.cookie != port->like.cookie))
 		return PASS;
+	(void)peek_process(t->call.tid, &owner.process);
 	r = sock_listen(t->fd, listen_backlog(t));
 	if (r == 0 && port->kind == PORT_STEERED)
 		r = port_open_berth(port, t->fd, &t->facts, &owner);

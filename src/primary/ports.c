@@ -5,6 +5,7 @@
 #include "base/own.h"
 #include "core/seats.h"
 #include "primary/anchor.h"
+#include "primary/wakeup.h"
 
 static enum steer_policy steer_policy(enum app_policy policy)
 {
@@ -55,6 +56,7 @@ void ports_done(struct ports *p)
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
 		if (p->at[i])
 			(void)port_free(p->at[i]);
+	p->wakeup = wakeup_free(p->wakeup);
 	p->steer = steer_free(p->steer);
 	free(p->indices);
 	p->indices = NULL;
@@ -175,6 +177,12 @@ int ports_claim_listed(struct ports *p, size_t *ret_failed)
 int ports_begin_steering(struct ports *p, struct steer *steer)
 {
 	p->steer = steer;
+	if (steer) {
+		int r = wakeup_new(p, &p->wakeup);
+
+		if (r < 0)
+			return r;
+	}
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
 		struct port *port = p->at[i];
 		int r = port && port_addr(port)->family != AF_UNSPEC ? begin(port) : 0;
@@ -266,6 +274,7 @@ static int new_berth(struct port *port, int fd, const struct sock_facts *facts,
 		return -ENOMEM;
 	b->index = berth_indices_take(p->indices);
 	b->cookie = facts->cookie;
+	b->inode = facts->inode;
 	b->owner = *owner;
 	r = b->index == BERTH_INDEX_NONE ? -ENOSPC : steer_set_socket(p->steer, b->index, fd);
 	if (r < 0) {

@@ -31,6 +31,8 @@ enum port_kind {
 struct berth_owner {
 	unsigned slot;
 	pid_t pid; /* of its leader */
+	pid_t process; /* the one of its tree that listens */
+	int fd;	       /* the socket's number there, when it began */
 };
 
 /* A worker's listening socket at a port. */
@@ -38,6 +40,9 @@ struct berth {
 	struct berth *next;
 	uint32_t index; /* in the steering maps */
 	uint64_t cookie;
+	uint64_t inode;
+	uint64_t n_moved;  /* connections that came by migration, when we last looked */
+	unsigned n_knocks; /* wake-ups that are still to be tried */
 	struct berth_owner owner;
 };
 
@@ -62,6 +67,7 @@ struct ports {
 	struct port_table table;
 	struct port *at[PORT_TABLE_MAX];
 	uint32_t n_openings;
+	struct wakeup *wakeup; /* NULL in the shared tier */
 	struct berth_indices *indices;
 };
 
