@@ -3,17 +3,21 @@
 
 usage: pure.py LIBRARY [LOWER-LIBRARY...]
 
-LIBRARY may call itself, the lower libraries, and those functions of libc that
-neither ask nor change anything outside of the process's own memory.
+LIBRARY may call itself, the lower libraries, and those functions of libc and
+jansson that neither ask nor change anything outside of the process's own memory.
 """
 import re
 import subprocess
 import sys
 
 PURE = re.compile(
-    r"(__)?(mem|st[rp]|ctype_|isoc99_str|v?snprintf|v?sscanf|htons|htonl|ntohs|ntohl|inet_[np]to[np])\w*"
-    r"|malloc|calloc|realloc|reallocarray|free|qsort|bsearch|is[a-z]+|to(lower|upper)|abs|labs"
-    r"|__assert_fail|__stack_chk_fail|__errno_location|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan)_\w+"
+    r"""(__)?( mem\w* | st[rp]\w* | ctype_\w+ | isoc99_s\w+ | v?(as|sn)printf(_chk)? )
+    | malloc | calloc | realloc | reallocarray | free | qsort | bsearch
+    | hton[sl] | ntoh[sl] | inet_[np]to[np]
+    | json_(?!dumpf|dump_file|load)\w+
+    | __errno_location | __assert_fail | __stack_chk_fail | _GLOBAL_OFFSET_TABLE_
+    | __(asan|ubsan)_\w+""",
+    re.VERBOSE,
 )
 
 
