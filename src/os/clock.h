@@ -1,0 +1,21 @@
+/*
+ * The two clocks: one to measure with, one to tell people when.
+ */
+#ifndef BERTH_OS_CLOCK_H
+#define BERTH_OS_CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_TEXT_MAX 64 /* a wall-clock time as text, with its NUL */
+
+/* Milliseconds that only ever go forward; they mean nothing to other machines. */
+int64_t clock_ms(void);
+
+/*
+ * clock_wall_text - the wall clock, in UTC: "2026-01-02T03:04:05.678Z"
+ *
+ * Returns @ret_text. Any thread. Never blocks.
+ */
+const char *clock_wall_text(char ret_text[static CLOCK_TEXT_MAX]);
+
+#endif

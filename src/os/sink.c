@@ -1,0 +1,148 @@
+/*
+ * Finds out what is behind an fd, and writes to it the way that suits it. See sink.h.
+ */
+#include "os/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/own.h"
+
+#define PATH_SIZE (sizeof("/proc/self/fd/") + 3 * sizeof(int))
+
+static bool is_same_object(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+bool sink_is_same(int fd_a, int fd_b)
+{
+	struct stat a, b;
+
+	return fstat(fd_a, &a) == 0 && fstat(fd_b, &b) == 0 && is_same_object(&a, &b);
+}
+
+/* Returns a new description of the object behind @fd, or NO_FD where that is refused. */
+static int open_again(int fd)
+{
+	char path[PATH_SIZE];
+	own_fd again = NO_FD;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_WRONLY | O_NONBLOCK | O_APPEND | O_NOCTTY | O_CLOEXEC);
+	if (again < 0 || !sink_is_same(fd, again))
+		return NO_FD;
+	return take_fd(&again);
+}
+
+/*
+ * An epoll instance in place of the fd itself: an event loop that watches an fd
+ * makes it non-blocking, and must not do so to one that is shared.
+ */
+static int watch_for_room(int fd, int *ret_wait_fd)
+{
+	struct epoll_event event = { .events = EPOLLOUT };
+	own_fd wait_fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (wait_fd < 0)
+		return -errno;
+	if (epoll_ctl(wait_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return -errno;
+
+	*ret_wait_fd = take_fd(&wait_fd);
+	return 0;
+}
+
+static void choose_way(struct sink *s, mode_t mode)
+{
+	if (S_ISSOCK(mode)) {
+		s->way = SINK_SOCKET;
+	} else if (S_ISFIFO(mode) || s->is_terminal) {
+		s->private_fd = open_again(s->fd);
+		s->way = s->private_fd < 0 ? SINK_SHARED : SINK_PRIVATE;
+		if (s->private_fd >= 0)
+			s->fd = s->private_fd;
+	}
+}
+
+int sink_init(struct sink *s, int fd)
+{
+	struct stat about;
+	int err;
+
+	if (fstat(fd, &about) < 0)
+		return -errno;
+
+	*s = (struct sink){ .way = SINK_PLAIN, .fd = fd, .private_fd = NO_FD, .wait_fd = NO_FD };
+	s->is_terminal = S_ISCHR(about.st_mode) && isatty(fd);
+	choose_way(s, about.st_mode);
+	if (s->way == SINK_PLAIN)
+		return 0;
+
+	err = watch_for_room(s->fd, &s->wait_fd);
+	if (err)
+		sink_done(s);
+	return err;
+}
+
+void sink_done(struct sink *s)
+{
+	drop_fd(&s->wait_fd);
+	drop_fd(&s->private_fd);
+}
+
+static ssize_t write_shared(int fd, const void *bytes, size_t size)
+{
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	struct iovec part = { .iov_base = (void *)bytes };
+	ssize_t n;
+
+	if (poll(&room, 1, 0) <= 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+
+	/* poll() promises a pipe's writer room for PIPE_BUF bytes. */
+	part.iov_len = size < PIPE_BUF ? size : PIPE_BUF;
+	n = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
+	if (n < 0 && errno == EOPNOTSUPP)
+		n = write(fd, bytes, part.iov_len);
+	return n;
+}
+
+static ssize_t write_once(struct sink *s, const void *bytes, size_t size)
+{
+	switch (s->way) {
+	case SINK_SOCKET: return send(s->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	case SINK_SHARED: return write_shared(s->fd, bytes, size);
+	default: return write(s->fd, bytes, size);
+	}
+}
+
+ssize_t sink_write(struct sink *s, const void *bytes, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = write_once(s, bytes, size);
+	while (n < 0 && errno == EINTR);
+
+	if (n == 0)
+		return -EAGAIN; /* a terminal without room for a single byte */
+	return n < 0 ? -errno : n;
+}
+
+bool sink_wait(const struct sink *s, int timeout_ms)
+{
+	struct pollfd room = { .fd = s->fd, .events = POLLOUT };
+
+	return poll(&room, 1, timeout_ms) > 0;
+}

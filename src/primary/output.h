@@ -1,0 +1,102 @@
+/*
+ * All that berth shows: what the workers write, line by line with their names before
+ * it, and berth's own messages.
+ *
+ * A worker's stdout goes to our stdout, its stderr to our stderr, berth's messages to
+ * stderr. When a reader of ours is slow, the workers wait in write() as at any pipe,
+ * and nothing is lost. When it is gone, or the disk is full, their output is dropped
+ * and counted, and the workers go on.
+ *
+ * All calls: from the loop's thread only. SIGPIPE and SIGXFSZ must be ignored.
+ */
+#ifndef BERTH_PRIMARY_OUTPUT_H
+#define BERTH_PRIMARY_OUTPUT_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "core/message.h"
+
+struct output;
+struct output_stream;
+
+struct output_options {
+	int stdout_fd; /* STDOUT_FILENO, but for tests */
+	int stderr_fd;
+	bool is_json;  /* each line an object; else text */
+	bool is_quiet; /* MESSAGE_INFO is not shown */
+};
+
+/*
+ * output_new - begin to show
+ *
+ * @options:     copied; its fds stay yours, must be open until output_free() and are
+ *               not changed (not made non-blocking, either)
+ * @ret_output:  free with output_free()
+ *
+ * Colours are used on a terminal, unless NO_COLOR is set or TERM is "dumb". Returns 0;
+ * -EINVAL if an fd is 0 or less, -EBADF if it is not open, -ENOMEM, -EMFILE and such.
+ * Never blocks.
+ */
+int output_new(uv_loop_t *loop, const struct output_options *options, struct output **ret_output);
+
+/*
+ * output_free - show what is there still, and end
+ *
+ * Reads all pipes as far as they are filled now, and writes that. Waits for a slow
+ * reader, but for no more than a second in which it takes nothing, or five seconds in
+ * all, for stdout and for stderr each. Streams that were not finished end, too. The
+ * memory is freed by the loop, which must run once more. Takes NULL; returns NULL.
+ */
+struct output *output_free(struct output *o);
+
+/* Lines up the text behind the labels of this app's slots, and of others named before. */
+void output_fit(struct output *o, const char *app, unsigned n_workers);
+
+/*
+ * output_stream_open - show what a worker writes
+ *
+ * @source:      copied
+ * @which:       STDOUT_FILENO or STDERR_FILENO: the worker's, and so ours
+ * @fd:          the read end of a pipe that nobody else reads; it is made non-blocking.
+ *               On success the stream owns it
+ * @ret_stream:  valid until output_stream_finish() or output_free()
+ *
+ * Returns 0; -ENOMEM, -ENAMETOOLONG for an app's name, -EPERM or -EEXIST if @fd cannot be
+ * watched. Never blocks.
+ */
+int output_stream_open(struct output *o, const struct message_source *source, int which, int fd,
+		       struct output_stream **ret_stream);
+
+/*
+ * output_stream_finish - the worker has died
+ *
+ * The pipe is read to its end, which comes when nobody holds its other end any more;
+ * then the stream frees itself. Takes NULL. Never blocks.
+ */
+void output_stream_finish(struct output_stream *s);
+
+/*
+ * Whether all that was read is written (or dropped), and every stream that was finished
+ * has come to its end. Nothing of ours keeps the loop running then, but open streams.
+ */
+bool output_is_idle(const struct output *o);
+
+/*
+ * output_say - a message of berth's own
+ *
+ * @event:   its name for programs, such as "worker_started", a literal
+ * @format:  a sentence as printf() takes it, without a newline; cut at MESSAGE_TEXT_MAX
+ *
+ * Never blocks. If stderr is blocked the message waits there; if half a megabyte
+ * waits already, it is dropped and counted.
+ */
+void output_say(struct output *o, enum message_level level, const char *event, const char *format,
+		...) __attribute__((format(printf, 4, 5)));
+
+/* The same, about the worker @source. */
+void output_say_worker(struct output *o, const struct message_source *source,
+		       enum message_level level, const char *event, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+#endif

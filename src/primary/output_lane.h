@@ -1,0 +1,95 @@
+/*
+ * The workers' pipes that lead to one outlet. They are read in turn, through one
+ * shared piece of memory, and made into lines.
+ *
+ * - A pipe is read only while the outlet takes lines. While it does not, the pipes
+ *   fill and the workers wait in write(), as at any other pipe.
+ * - A pipe that has to wait stands in a queue. Each turn takes a bounded piece of
+ *   work from its head, one turn in each round of the loop: no worker is passed over,
+ *   and the rest of the primary goes on between the turns.
+ */
+#ifndef BERTH_PRIMARY_OUTPUT_LANE_H
+#define BERTH_PRIMARY_OUTPUT_LANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "core/message.h"
+#include "os/clock.h"
+#include "primary/outlet.h"
+
+struct output_stream;
+
+TAILQ_HEAD(output_streams, output_stream);
+
+struct output_lane {
+	uv_loop_t *loop;
+	struct outlet outlet;
+	const struct message_style *style;
+	uv_idle_t turn;                /* active while something waits and the outlet takes it */
+	struct output_streams streams; /* all that are not freed */
+	struct output_streams waiting; /* to be read when their turn comes */
+	struct output_stream *reading; /* whose bytes are in `unread`, or NULL */
+	char *input;                   /* as much as is read at once */
+	struct span unread;            /* the part of `input` that is not in lines yet */
+	size_t budget;                 /* work that may be done before the next turn */
+	bool is_settling;              /* pipes are read to their end now, or never */
+	char when[CLOCK_TEXT_MAX];     /* when `input` was read */
+};
+
+/*
+ * output_lane_init - begin to write to @fd
+ *
+ * @style:   must stay valid; may change
+ * @events:  of the outlet; `resumed` must call output_lane_resume()
+ *
+ * Returns 0 or -errno, as outlet_init() does, or -ENOMEM. The loop's thread only, as
+ * for all calls here; only output_lane_settle() blocks.
+ */
+int output_lane_init(struct output_lane *lane, uv_loop_t *loop, int fd,
+		     const struct message_style *style, const struct outlet_events *events);
+
+/*
+ * Closes the pipes and stops. Calls @on_closed for each of the handles closed, with
+ * @data in the handle; returns how many there will be. Streams free themselves.
+ */
+unsigned output_lane_close(struct output_lane *lane, uv_close_cb on_closed, void *data);
+
+/* Frees the rest, after the last on_closed. */
+void output_lane_done(struct output_lane *lane);
+
+/*
+ * output_lane_open - read one more pipe
+ *
+ * @source:      copied
+ * @stream:      its name in JSON, a literal
+ * @fd:          the read end of a pipe; on success the stream owns it
+ * @ret_stream:  to be given to output_lane_finish()
+ *
+ * Returns 0; -ENAMETOOLONG, -ENOMEM, or what uv_poll_init() says of @fd.
+ */
+int output_lane_open(struct output_lane *lane, const struct message_source *source,
+		     const char *stream, int fd, struct output_stream **ret_stream);
+
+/* The stream frees itself once its pipe has ended. */
+void output_lane_finish(struct output_stream *s);
+
+/* The outlet takes lines again. */
+void output_lane_resume(struct output_lane *lane);
+
+/* Whether nothing waits, and every stream that was finished has come to its end. */
+bool output_lane_is_idle(const struct output_lane *lane);
+
+/*
+ * output_lane_settle - read what is in the pipes now, and write it
+ *
+ * Gives up when nobody takes anything for @stall_ms, and in any case after @total_ms.
+ * Returns how many lines that were read could not be written. Blocks.
+ */
+size_t output_lane_settle(struct output_lane *lane, int stall_ms, int64_t total_ms);
+
+#endif
