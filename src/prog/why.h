@@ -1,0 +1,18 @@
+/*
+ * `berth why PORT`: who holds or blocks an address, and what would have to change.
+ */
+#ifndef BERTH_PROG_WHY_H
+#define BERTH_PROG_WHY_H
+
+/*
+ * why_main - run `berth why [--json] PORT|ADDR`
+ *
+ * @argc, @argv:  from the verb on: argv[0] is "why"
+ *
+ * Needs nothing to be running. Prints to standard output, errors to standard error.
+ * Returns the exit code: 0 if the address is free and this user may bind it, 8 if it's
+ * held, 4 if this user may not bind it, 2 for a wrong command line, 1 otherwise.
+ */
+int why_main(int argc, char **argv);
+
+#endif
