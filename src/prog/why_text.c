@@ -13,7 +13,7 @@
 #include "prog/why_words.h"
 
 #define MS_PER_S         1000
-#define COMMAND_TEXT_MAX 1024
+#define COMMAND_TEXT_MAX 256 /* what is shown of a command line, with its NUL */
 #define TIME_TEXT_MAX    32
 
 static const char *time_text(int64_t at_ms, char ret_text[static TIME_TEXT_MAX])

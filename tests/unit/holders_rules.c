@@ -4,15 +4,12 @@
  */
 #include <check.h>
 #include <errno.h>
-#include <net/if.h>
-#include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 
 #include "base/own.h"
 #include "core/holders.h"
 #include "os/bind_try.h"
+#include "own_network.h"
 
 /* What can be asked for and what can be there, apart from its port. */
 static const struct {
@@ -142,43 +139,23 @@ static void assert_all_kinds(uint16_t protocol, bool is_listening)
 	}
 }
 
-/*
- * Goes where nobody else binds anything: there, a port that is free at one address is
- * free at all. Returns whether that was possible, and says so if not.
- */
-static bool enter_own_network(const char *test)
-{
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	own_fd fd = NO_FD;
-
-	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
-		(void)dprintf(STDOUT_FILENO, "SKIP %s: no right to make a network namespace\n",
-			      test);
-		return false;
-	}
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
-	return true;
-}
-
 START_TEST(beside_listening_tcp_sockets_bind_does_what_is_predicted)
 {
-	if (enter_own_network("beside_listening_tcp_sockets_bind_does_what_is_predicted"))
+	if (own_network_enter("beside_listening_tcp_sockets_bind_does_what_is_predicted"))
 		assert_all_kinds(IPPROTO_TCP, true);
 }
 END_TEST
 
 START_TEST(beside_bound_tcp_sockets_bind_does_what_is_predicted)
 {
-	if (enter_own_network("beside_bound_tcp_sockets_bind_does_what_is_predicted"))
+	if (own_network_enter("beside_bound_tcp_sockets_bind_does_what_is_predicted"))
 		assert_all_kinds(IPPROTO_TCP, false);
 }
 END_TEST
 
 START_TEST(beside_udp_sockets_bind_does_what_is_predicted)
 {
-	if (enter_own_network("beside_udp_sockets_bind_does_what_is_predicted"))
+	if (own_network_enter("beside_udp_sockets_bind_does_what_is_predicted"))
 		assert_all_kinds(IPPROTO_UDP, false);
 }
 END_TEST
@@ -202,7 +179,7 @@ static void assert_all_are_asked_for(size_t its)
 
 START_TEST(a_port_without_an_address_is_free_only_if_all_of_them_are)
 {
-	if (!enter_own_network("a_port_without_an_address_is_free_only_if_all_of_them_are"))
+	if (!own_network_enter("a_port_without_an_address_is_free_only_if_all_of_them_are"))
 		return;
 	for (size_t its = 0; its < N_PLACES; its++)
 		assert_all_are_asked_for(its);
