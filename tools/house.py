@@ -5,7 +5,8 @@ usage: house.py PAGE
 
 In PAGE a heading such as "### src/base/" opens a room, and each line
 "- `file.c`: ..." below it is a file there ("`a.[ch]`" is a.c and a.h). Every
-room of src/ and every C file in it must stand on the page, and the reverse.
+room of src/ and every C file in it must stand on the page, and the reverse. A
+file that the text mentions as `room/file.c` must exist too.
 """
 import pathlib
 import re
@@ -13,6 +14,7 @@ import sys
 
 ROOM = re.compile(r"#+ `?([\w/]+)/`?$")
 FILE = re.compile(r"- ((?:`[^`]+`(?:, )?)+):")
+MENTION = re.compile(r"`(\w+/\w+\.[ch])`")
 
 
 def files_on_page(text):
@@ -34,7 +36,8 @@ def files_in_tree(root):
 
 def main(page):
     page = pathlib.Path(page)
-    told = files_on_page(page.read_text())
+    text = page.read_text()
+    told = files_on_page(text) | {f"src/{name}" for name in MENTION.findall(text)}
     real = files_in_tree(page.resolve().parent.parent)
     for name in sorted(real - told):
         print(f"{page}: {name} does not stand there")
