@@ -16,10 +16,10 @@
 
 #include "bpf/abi.h"
 
-#define CHOOSE_NONE	0xffffffffu /* no seat is taken */
-#define CHOOSE_SCAN_MAX 32	    /* seats looked at for one connection */
+#define CHOOSE_NONE     0xffffffffu /* no seat is taken */
+#define CHOOSE_SCAN_MAX 32          /* seats looked at for one connection */
 
-#define QUEUE_UNKNOWN 0		  /* depth cannot be seen: every berth looks empty */
+#define QUEUE_UNKNOWN 0           /* depth cannot be seen: every berth looks empty */
 #define QUEUE_CLOSED  0xffffffffu /* there is no listening socket behind the index */
 
 typedef __u32 choose_queue_fn(__u32 berth);
@@ -87,8 +87,10 @@ choose_inline __u32 choose_scan(const struct steer_port *p, __u32 n, __u32 start
 			*ret_passed = t;
 			return i;
 		}
-		if (first_open == CHOOSE_NONE)
+		if (first_open == CHOOSE_NONE) {
 			first_open = i;
+			*ret_passed = t;
+		}
 	}
 	return first_open;
 }

@@ -1,3 +1,7 @@
+/*
+ * The ports of a primary, and the verdict on a worker's bind: a list that is
+ * short enough to be searched from its beginning.
+ */
 #include "core/port_table.h"
 
 unsigned port_table_add(struct port_table *t, const struct addr *a)
@@ -49,9 +53,10 @@ static bool is_sharable(const struct bind_wish *wish)
 
 	if (wish->type != SOCK_STREAM)
 		return false;
-	if (a->family == AF_UNIX)
-		return a->unix_len > 0;
-	return a->protocol == IPPROTO_TCP && a->port != 0 && wish->is_our_netns;
+	if (a->family != AF_UNIX)
+		return a->protocol == IPPROTO_TCP && a->port != 0 && wish->is_our_netns;
+	/* A path belongs to the file system, an abstract name to the network namespace. */
+	return a->unix_len > 0 && (a->u.path[0] != '\0' || wish->is_our_netns);
 }
 
 struct bind_judgement port_table_judge(const struct port_table *t, const struct app_config *c,

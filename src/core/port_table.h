@@ -24,9 +24,9 @@ struct port_table {
 /* A worker's wish to bind, as seen before anything is done about it. */
 struct bind_wish {
 	const struct addr *addr;
-	int type;	   /* SOCK_STREAM, ... */
+	int type;          /* SOCK_STREAM, ... */
 	bool is_our_netns; /* the socket lives in the network namespace of the primary */
-	unsigned slot;	   /* of the worker, from 1 */
+	unsigned slot;     /* of the worker, from 1 */
 };
 
 enum bind_verdict {
@@ -38,17 +38,36 @@ enum bind_verdict {
 
 struct bind_judgement {
 	enum bind_verdict verdict;
-	unsigned port; /* BIND_JOIN: index in the table; BIND_CLAIM: of "any address", or PORT_NONE */
+	unsigned port; /* BIND_JOIN: its entry; BIND_CLAIM: that of "any address", or PORT_NONE */
 	uint16_t unique_port; /* BIND_UNIQUE: the port to bind; 0: there is none that high */
 };
 
-/* Returns the index of the new entry, or PORT_NONE when the table is full. */
+/*
+ * port_table_add - note that an address has been claimed
+ *
+ * @t:  all zero when it is new
+ * @a:  AF_UNSPEC for "any address"; copied; not in the table yet
+ *
+ * Returns the index of its entry, or PORT_NONE when the table is full. Any
+ * thread, one at a time, as all of these. None of them blocks.
+ */
 unsigned port_table_add(struct port_table *t, const struct addr *a);
+
+/* Forgets an entry; its index is free for the next address. */
 void port_table_remove(struct port_table *t, unsigned port);
 
-/* The entry of just this address, or PORT_NONE. */
+/* The entry of just this address, AF_UNSPEC only for itself, or PORT_NONE. */
 unsigned port_table_find(const struct port_table *t, const struct addr *a);
 
+/*
+ * port_table_judge - what a worker's bind means
+ *
+ * @c:     whose --private and --unique count
+ * @wish:  with an address as the worker's socket would have it: protocol, device
+ *         and v6only are those of the socket
+ *
+ * Returns a verdict with what belongs to it; nothing is claimed or noted by it.
+ */
 struct bind_judgement port_table_judge(const struct port_table *t, const struct app_config *c,
 				       const struct bind_wish *wish);
 

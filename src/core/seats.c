@@ -1,3 +1,7 @@
+/*
+ * Seats as the steering program must never see them wrong: each change is made
+ * of single words, in an order that is harmless at every step.
+ */
 #include "core/seats.h"
 
 static uint64_t read_seat(const struct steer_port *p, uint32_t i)

@@ -1,36 +1,27 @@
+/*
+ * Arguments and environment of one run: copies of what the user gave, with the
+ * sums in braces replaced, and the variables that tell a worker who it is.
+ */
 #include "core/worker_args.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/own.h"
+#include "base/strv.h"
 #include "core/expand.h"
 
-#define OWN_VARIABLES_MAX 8 /* that we add: BERTH_APP and so on */
+/* strv_add() or strv_set_variable() */
+typedef bool put_fn(char ***list, const char *text);
 
-static size_t count(char *const *strings)
+static int put_expanded(char ***list, const char *text, const struct expand_vars *v, put_fn *put)
 {
-	size_t n = 0;
-
-	while (strings && strings[n])
-		n++;
-	return n;
-}
-
-static char **free_strings(char **strings)
-{
-	for (size_t i = 0; strings && strings[i]; i++)
-		free(strings[i]);
-	free(strings);
-	return NULL;
-}
-
-static int expand_new(const char *text, const struct expand_vars *v, char **ret_text)
-{
-	size_t size;
-	char *expanded;
+	own_free char *expanded = NULL;
+	size_t size = 0;
 
 	if (expand_measure(text, v, &size) != EXPAND_OK)
 		return -EINVAL;
@@ -38,31 +29,23 @@ static int expand_new(const char *text, const struct expand_vars *v, char **ret_
 	if (!expanded)
 		return -ENOMEM;
 	(void)expand(text, v, expanded, size);
-	*ret_text = expanded;
-	return 0;
+	return put(list, expanded) ? 0 : -ENOMEM;
 }
 
-static bool is_same_name(const char *one, const char *two)
+static int put_all_expanded(char ***list, char *const *texts, const struct expand_vars *v,
+			    put_fn *put)
 {
-	size_t n = strcspn(one, "=");
+	int r = 0;
 
-	return strncmp(one, two, n + 1) == 0 && one[n] == '=';
+	for (size_t i = 0; r == 0 && texts && texts[i]; i++)
+		r = put_expanded(list, texts[i], v, put);
+	return r;
 }
 
-/* Puts @variable, which is ours to give away, over one of its name, or at the end. */
-static void put(char **envp, char *variable)
+static bool __attribute__((format(printf, 2, 3)))
+set_variable(char ***envp, const char *format, ...)
 {
-	size_t i = 0;
-
-	while (envp[i] && !is_same_name(envp[i], variable))
-		i++;
-	free(envp[i]);
-	envp[i] = variable;
-}
-
-static int __attribute__((format(printf, 2, 3))) put_own(char **envp, const char *format, ...)
-{
-	char *variable = NULL;
+	own_free char *variable = NULL;
 	va_list args;
 	int n;
 
@@ -70,68 +53,24 @@ static int __attribute__((format(printf, 2, 3))) put_own(char **envp, const char
 	n = vasprintf(&variable, format, args);
 	va_end(args);
 	if (n < 0)
-		return -ENOMEM;
-	put(envp, variable);
-	return 0;
+		variable = NULL; /* it may be anything now */
+	return variable && strv_set_variable(envp, variable);
 }
 
-static int put_identity(char **envp, const struct app_config *c, const struct worker_identity *who)
+static int put_identity(char ***envp, const struct app_config *c, const struct worker_identity *who)
 {
 	uint16_t port = c->n_listen ? c->listen[0].port : 0;
-	int r = put_own(envp, "BERTH_APP=%s", c->name);
+	bool is_put = set_variable(envp, "BERTH_APP=%s", c->name) &&
+		      set_variable(envp, "BERTH_SLOT=%u", who->slot) &&
+		      set_variable(envp, "BERTH_WORKERS=%u", who->n_workers) &&
+		      set_variable(envp, "BERTH_GENERATION=%u", who->generation) &&
+		      set_variable(envp, "BERTH_RUN=%s", who->run) &&
+		      set_variable(envp, "NODE_APP_INSTANCE=%u", who->slot - 1);
 
-	if (r == 0)
-		r = put_own(envp, "BERTH_SLOT=%u", who->slot);
-	if (r == 0)
-		r = put_own(envp, "BERTH_WORKERS=%u", who->n_workers);
-	if (r == 0)
-		r = put_own(envp, "BERTH_GENERATION=%u", who->generation);
-	if (r == 0)
-		r = put_own(envp, "BERTH_RUN=%s", who->run);
-	if (r == 0)
-		r = put_own(envp, "NODE_APP_INSTANCE=%u", who->slot - 1);
 	/* A PORT that the user has set means something to him. */
-	if (r == 0 && port && !worker_args_env(envp, "PORT"))
-		r = put_own(envp, "PORT=%u", port);
-	return r;
-}
-
-static int make_argv(struct worker_args *w, const struct app_config *c, const struct expand_vars *v)
-{
-	size_t n = count(c->argv);
-	int r = 0;
-
-	w->argv = calloc(n + 1, sizeof(*w->argv));
-	if (!w->argv)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = expand_new(c->argv[i], v, &w->argv[i]);
-	return r;
-}
-
-static int make_envp(struct worker_args *w, const struct app_config *c, char *const *inherited,
-		     const struct expand_vars *v)
-{
-	size_t n = count(inherited);
-	size_t n_given = count(c->env);
-	int r = 0;
-
-	w->envp = calloc(n + n_given + OWN_VARIABLES_MAX + 1, sizeof(*w->envp));
-	if (!w->envp)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		w->envp[i] = strdup(inherited[i]);
-		if (!w->envp[i])
-			return -ENOMEM;
-	}
-	for (size_t i = 0; r == 0 && i < n_given; i++) {
-		char *variable;
-
-		r = expand_new(c->env[i], v, &variable);
-		if (r == 0)
-			put(w->envp, variable);
-	}
-	return r;
+	if (is_put && port && !worker_args_env(*envp, "PORT"))
+		is_put = set_variable(envp, "PORT=%u", port);
+	return is_put ? 0 : -ENOMEM;
 }
 
 int worker_args_init(struct worker_args *w, const struct app_config *c, char *const *inherited,
@@ -141,18 +80,20 @@ int worker_args_init(struct worker_args *w, const struct app_config *c, char *co
 	int r;
 
 	memset(w, 0, sizeof(*w));
-	r = make_argv(w, c, &v);
-	if (r == 0)
-		r = make_envp(w, c, inherited, &v);
-	if (r == 0)
-		r = put_identity(w->envp, c, who);
-	return r;
+	r = put_all_expanded(&w->argv, c->argv, &v, strv_add);
+	if (r < 0)
+		return r;
+	w->envp = strv_copy(inherited);
+	if (!w->envp)
+		return -ENOMEM;
+	r = put_all_expanded(&w->envp, c->env, &v, strv_set_variable);
+	return r < 0 ? r : put_identity(&w->envp, c, who);
 }
 
 void worker_args_done(struct worker_args *w)
 {
-	w->argv = free_strings(w->argv);
-	w->envp = free_strings(w->envp);
+	w->argv = strv_free(w->argv);
+	w->envp = strv_free(w->envp);
 }
 
 const char *worker_args_env(char *const *envp, const char *name)

@@ -22,17 +22,21 @@ struct worker_args {
 /*
  * worker_args_init - put together what one run of a worker gets
  *
- * @inherited: berth's own environment, NULL at its end; --env goes over it, and the
- *             variables that tell a worker who it is go over both, but for PORT
+ * @c:          its argv and env, with what is in braces replaced
+ * @inherited:  berth's own environment, NULL at its end; may be NULL. --env goes over it, and
+ *              the variables that tell a worker who it is go over both, but for PORT: that
+ *              is set only if nobody else has, to the port of the first --listen
  *
- * Returns 0, -ENOMEM, or -EINVAL if a `{…}` in an argument or a value has no
- * result. worker_args_done() it either way.
+ * Everything is copied. Returns 0, -ENOMEM, or -EINVAL if a sum in braces has no
+ * result. worker_args_done() it either way. Any thread. Never blocks.
  */
 int worker_args_init(struct worker_args *w, const struct app_config *c, char *const *inherited,
 		     const struct worker_identity *who);
+
+/* Frees what is in @w. Takes one that is all zero. */
 void worker_args_done(struct worker_args *w);
 
-/* The value of @name in @envp, or NULL. */
+/* The value of the first variable @name in @envp, which may be NULL; or NULL. Borrowed. */
 const char *worker_args_env(char *const *envp, const char *name);
 
 #endif

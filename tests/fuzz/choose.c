@@ -1,0 +1,106 @@
+/*
+ * The choice of a seat: whatever stands in a port's table and however full the
+ * queues are, it is an open seat within the table, or none.
+ *
+ * The bytes are a struct head, and then two for each seat: the first says what
+ * stands there, the second how many wait in that berth's queue.
+ */
+#include "bpf/choose.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+#define HOLE       0
+#define CLOSED     1
+#define NO_BERTH   2 /* an index that is none */
+#define DEPTH_BITS 12
+
+struct head {
+	uint32_t n_seats;
+	uint32_t policy;
+	uint32_t turn;
+	uint32_t hash;
+	uint32_t random;
+};
+
+static struct steer_port port;
+static __u32 depths[STEER_SEATS_MAX];
+
+static __u32 queue(__u32 berth)
+{
+	return berth < STEER_SEATS_MAX ? depths[berth] : QUEUE_CLOSED;
+}
+
+static void fill_port(const struct head *head, const uint8_t *seats, size_t n_seats)
+{
+	memset(&port, 0, sizeof(port));
+	port.n_seats = head->n_seats;
+	port.policy = head->policy;
+	port.turn = head->turn;
+	for (size_t i = 0; i < n_seats; i++) {
+		uint8_t kind = seats[2 * i];
+
+		depths[i] = kind == CLOSED ? QUEUE_CLOSED
+					   : (__u32)seats[2 * i + 1] << kind % DEPTH_BITS;
+		if (kind != HOLE)
+			port.seats[i] = STEER_SEAT(head->turn | 1,
+						   kind == NO_BERTH ? UINT32_MAX : (__u32)i);
+	}
+}
+
+static __u32 depth_at(__u32 i)
+{
+	return port.seats[i] ? queue(STEER_SEAT_BERTH(port.seats[i])) : QUEUE_CLOSED;
+}
+
+/* The first empty queue in reach, or where there is none, the first open one. */
+static void check_round_robin(__u32 chosen, __u32 turn, __u32 n)
+{
+	__u32 reach = n < CHOOSE_SCAN_MAX ? n : CHOOSE_SCAN_MAX;
+	bool is_empty = chosen != CHOOSE_NONE && depth_at(chosen) == 0;
+	bool is_before = true;
+
+	for (__u32 t = 0; t < reach; t++) {
+		__u32 i = (turn % n + t) % n;
+
+		if (i == chosen)
+			is_before = false;
+		else if (is_before)
+			assert(depth_at(i) != 0 && (is_empty || depth_at(i) == QUEUE_CLOSED));
+		else
+			assert(is_empty || depth_at(i) != 0);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct head head;
+	struct choose_input in;
+	size_t n_seats;
+	__u32 n;
+	__u32 i;
+
+	if (size < sizeof(head))
+		return 0;
+	memcpy(&head, bytes, sizeof(head));
+	n_seats = (size - sizeof(head)) / 2;
+	fill_port(&head, bytes + sizeof(head),
+		  n_seats < STEER_SEATS_MAX ? n_seats : STEER_SEATS_MAX);
+	in.hash = head.hash;
+	in.random = head.random;
+
+	n = port.n_seats < STEER_SEATS_MAX ? port.n_seats : STEER_SEATS_MAX;
+	i = choose_seat(&port, &in, queue);
+	assert(i == CHOOSE_NONE || i < n);
+	assert(i == CHOOSE_NONE || depth_at(i) != QUEUE_CLOSED);
+	if (port.policy == STEER_ROUND_ROBIN)
+		check_round_robin(i, head.turn, n);
+	if (port.policy == STEER_RANDOM_TWO || port.policy == STEER_HASH)
+		assert(port.turn == head.turn);
+	return 0;
+}
