@@ -25,9 +25,9 @@ struct socket_wish holder_wish(const struct addr *addr)
 	return wish;
 }
 
-void holder_search_init(const struct socket_wish *wish, struct holder_search *s)
+void holder_search_init(const struct socket_wish *wish, struct holder_search *ret_search)
 {
-	*s = (struct holder_search){ .wish = *wish };
+	*ret_search = (struct holder_search){ .wish = *wish };
 }
 
 void holder_search_done(struct holder_search *s)

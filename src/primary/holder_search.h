@@ -37,7 +37,7 @@ struct socket_wish holder_wish(const struct addr *addr);
  *
  * holder_search_done() must follow it. It leaves an empty search.
  */
-void holder_search_init(const struct socket_wish *wish, struct holder_search *s);
+void holder_search_init(const struct socket_wish *wish, struct holder_search *ret_search);
 void holder_search_done(struct holder_search *s);
 
 /*

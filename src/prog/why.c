@@ -93,7 +93,9 @@ static int answer(const struct addr *wanted, bool is_json)
 
 	if (err) {
 		(void)fprintf(stderr, "berth why: cannot look for sockets and processes: %s\n",
-			      strerror(-err));
+			      err == -ENOENT ? "this kernel does not list its sockets "
+					       "(CONFIG_INET_DIAG, CONFIG_UNIX_DIAG)"
+					     : strerror(-err));
 		return EXIT_FAILED;
 	}
 	code = exit_code(report.outcome);
@@ -110,9 +112,9 @@ static int answer(const struct addr *wanted, bool is_json)
 int why_main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j' },
-		{ "help",  no_argument, NULL, 'h' },
-		{ 0    },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	struct addr wanted;
 	bool is_json = false;
