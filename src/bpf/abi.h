@@ -10,10 +10,10 @@
 
 #include <linux/types.h>
 
-#define STEER_PORTS_MAX	       256   /* ports of one primary */
+#define STEER_PORTS_MAX        256   /* ports of one primary */
 #define STEER_BERTHS_MAX       16384 /* berths of one primary, anchors included */
-#define STEER_SEATS_MAX	       1024  /* berths of one port */
-#define STEER_MOVES_BYTES      4096  /* of the ring that tells of moved connections */
+#define STEER_SEATS_MAX        1024  /* berths of one port */
+#define STEER_NEWS_BYTES       4096  /* of the ring by which the program calls the primary */
 #define STEER_CACHE_LINE_BYTES 64
 
 enum steer_policy {
@@ -41,22 +41,22 @@ struct steer_key {
  * the index was given to another socket meanwhile. 0 is an empty seat.
  */
 #define STEER_SEAT(opening, berth) ((__u64)(opening) << 32 | (__u32)(berth))
-#define STEER_SEAT_BERTH(seat)	   ((__u32)(seat))
+#define STEER_SEAT_BERTH(seat)     ((__u32)(seat))
 
 struct steer_port {
 	__u32 n_seats; /* seats in use stand at 0 .. n_seats - 1, holes are passed over */
 	__u32 anchor;  /* index of the anchor */
 	__u32 policy;  /* enum steer_policy */
-	__u32 unused;
+	__u32 is_busy; /* a connection has come since the primary last saw none come */
 	__u64 to_anchor; /* connections that no berth could take */
-	__u64 refused;	 /* neither a berth nor the anchor could */
+	__u64 refused;   /* neither a berth nor the anchor could */
 	/* the turn is written by every connection: it has a cache line of its own */
 	__u32 turn __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
 	__u64 seats[STEER_SEATS_MAX] __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
 };
 
 struct steer_berth {
-	__u64 steered;	   /* new connections sent here */
+	__u64 steered;     /* new connections sent here */
 	__u64 migrated_in; /* connections that a closing listener handed on */
 } __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
 

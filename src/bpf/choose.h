@@ -17,7 +17,7 @@
 #include "bpf/abi.h"
 
 #define CHOOSE_NONE     0xffffffffu /* no seat is taken */
-#define CHOOSE_SCAN_MAX 32          /* seats looked at for one connection */
+#define CHOOSE_SCAN_MAX 64          /* seats looked at for one connection */
 
 #define QUEUE_UNKNOWN 0           /* depth cannot be seen: every berth looks empty */
 #define QUEUE_CLOSED  0xffffffffu /* there is no listening socket behind the index */
@@ -68,31 +68,62 @@ choose_inline __u32 choose_start(struct steer_port *p, __u32 n, const struct cho
 }
 
 /*
- * The first open berth from @start on; with @wants_empty one whose queue is
- * empty, if there is one in reach. @ret_passed: how many were passed over.
+ * Looking for a berth: from where, and what was found so far. The kernel's
+ * verifier follows a loop in the program through every turn; so the loop is the
+ * kernel's own there, and only what is done in each turn stands here.
  */
-choose_inline __u32 choose_scan(const struct steer_port *p, __u32 n, __u32 start, int wants_empty,
-				choose_queue_fn *queue, __u32 *ret_passed)
+struct choose_scan {
+	const struct steer_port *port;
+	__u32 n;      /* seats */
+	__u32 start;  /* the place where the scan begins */
+	__u32 passed; /* places passed over on the way to @found */
+	__u32 found;  /* CHOOSE_NONE, or the first open berth met */
+	int wants_empty; /* go on until there is one whose queue is empty */
+};
+
+/* How many turns the scan may take; 0 if there is nothing to choose from. */
+choose_inline __u32 choose_begin(struct steer_port *p, const struct choose_input *in,
+				 choose_queue_fn *queue, struct choose_scan *ret_scan)
 {
-	__u32 first_open = CHOOSE_NONE;
+	__u32 n = p->n_seats;
 
-	*ret_passed = 0;
-	for (__u32 t = 0; t < CHOOSE_SCAN_MAX && t < n; t++) {
-		__u32 i = (start + t) % n;
-		__u32 depth = choose_queue_at(p, i, queue);
+	if (n > STEER_SEATS_MAX)
+		n = STEER_SEATS_MAX;
+	ret_scan->port = p;
+	ret_scan->n = n;
+	ret_scan->passed = 0;
+	ret_scan->found = CHOOSE_NONE;
+	ret_scan->wants_empty = p->policy == STEER_ROUND_ROBIN;
+	if (n == 0)
+		return 0;
+	ret_scan->start = choose_start(p, n, in, queue);
+	return n < CHOOSE_SCAN_MAX ? n : CHOOSE_SCAN_MAX;
+}
 
-		if (depth == QUEUE_CLOSED)
-			continue;
-		if (depth == 0 || !wants_empty) {
-			*ret_passed = t;
-			return i;
-		}
-		if (first_open == CHOOSE_NONE) {
-			first_open = i;
-			*ret_passed = t;
-		}
-	}
-	return first_open;
+/* Turn @t of the scan; returns 1 when it has found what it wants. */
+choose_inline int choose_look(struct choose_scan *scan, __u32 t, choose_queue_fn *queue)
+{
+	__u32 n = scan->n;
+	__u32 i = n ? (scan->start + t) % n : 0;
+	__u32 depth = choose_queue_at(scan->port, i, queue);
+	int is_wanted = depth == 0 || !scan->wants_empty;
+
+	if (depth == QUEUE_CLOSED || (!is_wanted && scan->found != CHOOSE_NONE))
+		return 0;
+	scan->found = i;
+	scan->passed = t;
+	return is_wanted;
+}
+
+/*
+ * The place that the scan has found. The turns passed over are used up, or the
+ * next in line would get two shares.
+ */
+choose_inline __u32 choose_end(struct steer_port *p, const struct choose_scan *scan)
+{
+	if (scan->wants_empty && scan->passed)
+		(void)__sync_fetch_and_add(&p->turn, scan->passed);
+	return scan->found;
 }
 
 /*
@@ -104,20 +135,13 @@ choose_inline __u32 choose_scan(const struct steer_port *p, __u32 n, __u32 start
 choose_inline __u32 choose_seat(struct steer_port *p, const struct choose_input *in,
 				choose_queue_fn *queue)
 {
-	__u32 n = p->n_seats;
-	int by_turn = p->policy == STEER_ROUND_ROBIN;
-	__u32 passed;
-	__u32 i;
+	struct choose_scan scan;
+	__u32 n_turns = choose_begin(p, in, queue, &scan);
 
-	if (n == 0)
-		return CHOOSE_NONE;
-	if (n > STEER_SEATS_MAX)
-		n = STEER_SEATS_MAX;
-	i = choose_scan(p, n, choose_start(p, n, in, queue), by_turn, queue, &passed);
-	/* The turns passed over are used up, or the next in line would get two shares. */
-	if (by_turn && passed)
-		(void)__sync_fetch_and_add(&p->turn, passed);
-	return i;
+	for (__u32 t = 0; t < n_turns; t++)
+		if (choose_look(&scan, t, queue))
+			break;
+	return choose_end(p, &scan);
 }
 
 #endif

@@ -7,23 +7,49 @@
  * the kernel, which would pick any member of the group: a stranger's socket,
  * or the anchor.
  */
+/* libbpf's headers need the kernel's types above them */
+/* clang-format off */
+/* The kernel's headers for programs don't stand alone: this order, and no other. */
+/* clang-format off */
 #include <linux/bpf.h>
 #include <linux/types.h>
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+/* clang-format on */
 
 #include "bpf/abi.h"
 #include "bpf/choose.h"
 
-#define FAMILY_INET6	  10 /* AF_INET6; the headers that name it are not for BPF */
+#define FAMILY_INET6      10 /* AF_INET6; the headers that name it are not for BPF */
 #define CLOSED_BERTHS_MAX 8  /* closed berths met before the anchor has to do */
 
 /* What we read of the kernel's structures; CO-RE finds where they really are. */
 #define KERNEL_TYPE __attribute__((preserve_access_index))
 
+typedef struct {
+	__s64 counter;
+} KERNEL_TYPE atomic64_t;
+
+typedef struct {
+	atomic64_t refcnt; /* one less than there are */
+} KERNEL_TYPE file_ref_t;
+
+struct file {
+	file_ref_t f_ref;
+} KERNEL_TYPE;
+
+struct file___before_6_13 {
+	atomic64_t f_count;
+} KERNEL_TYPE;
+
+struct socket {
+	struct file *file;
+} KERNEL_TYPE;
+
 struct sock {
 	__u32 sk_ack_backlog;
+	struct socket *sk_socket;
 } KERNEL_TYPE;
 
 struct reuseport_array {
@@ -64,32 +90,60 @@ struct {
 } steer_berths SEC(".maps");
 
 /*
- * A word for each connection that moves to a berth: the kernel puts it into the
- * queue there, but wakes nobody, so the primary must.
+ * Words that call the primary: which berth they are about doesn't matter, it
+ * looks at all of them. The ring may be full: then a word is in it already.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, STEER_MOVES_BYTES);
-} steer_moves SEC(".maps");
+	__uint(max_entries, STEER_NEWS_BYTES);
+} steer_news SEC(".maps");
+
+static __always_inline void call_primary(__u32 berth)
+{
+	(void)bpf_ringbuf_output(&steer_news, &berth, sizeof(berth), 0);
+}
 
 /*
  * The map of sockets, read as the kernel keeps it: a berth's socket is one
  * load away, and can be no other than the one that would be selected. Needs
  * CAP_PERFMON, and a kernel of 6.2 or later.
  */
-static __always_inline __u32 queue_seen(__u32 berth)
+static __always_inline struct sock *socket_at(__u32 berth)
 {
 	struct reuseport_array *sockets;
 	struct sock *socket = NULL;
 
 	if (berth >= STEER_BERTHS_MAX)
-		return QUEUE_CLOSED;
+		return NULL;
 	sockets = bpf_rdonly_cast(&steer_sockets, bpf_core_type_id_kernel(struct reuseport_array));
 	(void)bpf_core_read(&socket, sizeof(socket), &sockets->ptrs[berth]);
 	if (!socket)
+		return NULL;
+	return bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct sock));
+}
+
+/* How many descriptors, of whatever process, refer to the socket. */
+static __always_inline __u64 holders_of(struct sock *socket)
+{
+	struct file *file = socket->sk_socket->file;
+
+	if (bpf_core_field_exists(file->f_ref))
+		return file->f_ref.refcnt.counter + 1;
+	return ((struct file___before_6_13 *)file)->f_count.counter;
+}
+
+/*
+ * The primary holds a copy of each berth's socket, so that a close() doesn't
+ * cut off clients whose handshake ends at that very moment. A worker has closed
+ * its own when that copy is all there is.
+ */
+static __always_inline __u32 queue_seen(__u32 berth)
+{
+	struct sock *socket = socket_at(berth);
+
+	if (!socket)
 		return QUEUE_CLOSED;
-	socket = bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct sock));
-	return socket->sk_ack_backlog;
+	return holders_of(socket) > 1 ? socket->sk_ack_backlog : QUEUE_CLOSED;
 }
 
 static __always_inline __u32 queue_unseen(__u32 berth)
@@ -133,8 +187,8 @@ static __always_inline void count(__u32 index, int is_migrating)
 		return;
 	}
 	__sync_fetch_and_add(&b->migrated_in, 1);
-	/* Lost if there is no room: then others are waiting to be read, and one is enough. */
-	(void)bpf_ringbuf_output(&steer_moves, &index, sizeof(index), 0);
+	/* The kernel puts it into the queue there, but wakes nobody: the primary must. */
+	call_primary(index);
 }
 
 /* Its worker closed the berth at place @i: nobody need look there again. */
@@ -144,6 +198,15 @@ static __always_inline void take_away(struct steer_port *p, __u32 i, __u64 seat)
 		(void)__sync_val_compare_and_swap(&p->seats[i], seat, 0);
 }
 
+/* The first connection after a quiet time calls the primary, which then looks by itself. */
+static __always_inline void note_traffic(struct steer_port *p)
+{
+	if (p->is_busy)
+		return;
+	p->is_busy = 1;
+	call_primary(0);
+}
+
 /* One connection on its way; what the tries for it share. */
 struct passage {
 	struct sk_reuseport_md *md;
@@ -151,13 +214,32 @@ struct passage {
 	int is_done;
 };
 
-static __always_inline long try_berth(struct passage *way, choose_queue_fn *queue)
+typedef long loop_fn(__u32 t, void *context);
+
+static long look_by_queue(__u32 t, void *scan)
+{
+	return choose_look(scan, t, queue_seen);
+}
+
+static long look_by_turn(__u32 t, void *scan)
+{
+	return choose_look(scan, t, queue_unseen);
+}
+
+/* Sends the connection to the berth that is chosen; 1 when there's nothing more to try. */
+static __always_inline long try_berth(struct passage *way, choose_queue_fn *queue, loop_fn *look)
 {
 	struct choose_input in = { .hash = way->md->hash, .random = bpf_get_prandom_u32() };
-	__u32 i = choose_seat(way->port, &in, queue);
-	__u64 seat = choose_seat_at(way->port, i);
-	__u32 index = STEER_SEAT_BERTH(seat);
+	struct choose_scan scan;
+	__u32 n_turns = choose_begin(way->port, &in, queue, &scan);
+	__u64 seat;
+	__u32 index;
+	__u32 i;
 
+	bpf_loop(n_turns, look, &scan, 0);
+	i = choose_end(way->port, &scan);
+	seat = choose_seat_at(way->port, i);
+	index = STEER_SEAT_BERTH(seat);
 	if (!seat)
 		return 1;
 	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) == 0) {
@@ -168,16 +250,17 @@ static __always_inline long try_berth(struct passage *way, choose_queue_fn *queu
 	take_away(way->port, i, seat);
 	return 0;
 }
+
 static long try_by_queue(__u32 t, void *way)
 {
 	(void)t;
-	return try_berth(way, queue_seen);
+	return try_berth(way, queue_seen, look_by_queue);
 }
 
 static long try_by_turn(__u32 t, void *way)
 {
 	(void)t;
-	return try_berth(way, queue_unseen);
+	return try_berth(way, queue_unseen, look_by_turn);
 }
 
 static __always_inline int pass_to_anchor(struct passage *way)
@@ -199,6 +282,7 @@ int steer_by_queue(struct sk_reuseport_md *md)
 
 	if (!way.port)
 		return SK_DROP;
+	note_traffic(way.port);
 	bpf_loop(CLOSED_BERTHS_MAX, try_by_queue, &way, 0);
 	return way.is_done ? SK_PASS : pass_to_anchor(&way);
 }
@@ -210,8 +294,22 @@ int steer_by_turn(struct sk_reuseport_md *md)
 
 	if (!way.port)
 		return SK_DROP;
+	note_traffic(way.port);
 	bpf_loop(CLOSED_BERTHS_MAX, try_by_turn, &way, 0);
 	return way.is_done ? SK_PASS : pass_to_anchor(&way);
+}
+
+/*
+ * For the primary, which runs it by hand: how many descriptors refer to a
+ * berth's socket, 0 if there is none. Of this type because those may both read
+ * the map of sockets and be run so; it is never attached to anything.
+ */
+SEC("raw_tp")
+int count_holders(struct bpf_raw_tracepoint_args *question)
+{
+	struct sock *socket = socket_at((__u32)question->args[0]);
+
+	return socket ? holders_of(socket) : 0;
 }
 
 char steer_license[] SEC("license") = "GPL";

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -16,7 +17,8 @@
 
 #include "base/own.h"
 
-#define PATH_SIZE (sizeof("/proc/self/fd/") + 3 * sizeof(int))
+#define PATH_SIZE     (sizeof("/proc/self/fd/") + 3 * sizeof(int))
+#define PRIVATE_FLAGS (O_WRONLY | O_NONBLOCK | O_APPEND | O_NOCTTY | O_CLOEXEC)
 
 static bool is_same_object(const struct stat *a, const struct stat *b)
 {
@@ -37,8 +39,20 @@ static int open_again(int fd)
 	own_fd again = NO_FD;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	again = open(path, O_WRONLY | O_NONBLOCK | O_APPEND | O_NOCTTY | O_CLOEXEC);
+	again = open(path, PRIVATE_FLAGS);
 	if (again < 0 || !sink_is_same(fd, again))
+		return NO_FD;
+	return take_fd(&again);
+}
+
+/* The terminal that controls us may be opened by anyone whom it controls, whoever owns it. */
+static int open_controlling_terminal(int fd)
+{
+	own_fd again = open("/dev/tty", PRIVATE_FLAGS);
+	unsigned device, device_again;
+
+	if (again < 0 || ioctl(fd, TIOCGDEV, &device) < 0 ||
+	    ioctl(again, TIOCGDEV, &device_again) < 0 || device != device_again)
 		return NO_FD;
 	return take_fd(&again);
 }
@@ -67,6 +81,8 @@ static void choose_way(struct sink *s, mode_t mode)
 		s->way = SINK_SOCKET;
 	} else if (S_ISFIFO(mode) || s->is_terminal) {
 		s->private_fd = open_again(s->fd);
+		if (s->private_fd < 0 && s->is_terminal)
+			s->private_fd = open_controlling_terminal(s->fd);
 		s->way = s->private_fd < 0 ? SINK_SHARED : SINK_PRIVATE;
 		if (s->private_fd >= 0)
 			s->fd = s->private_fd;
@@ -99,9 +115,10 @@ void sink_done(struct sink *s)
 	drop_fd(&s->private_fd);
 }
 
-static ssize_t write_shared(int fd, const void *bytes, size_t size)
+static ssize_t write_shared(const struct sink *s, const void *bytes, size_t size)
 {
-	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	struct pollfd room = { .fd = s->fd, .events = POLLOUT };
+	size_t promised = s->is_terminal ? 1 : PIPE_BUF; /* by poll(), see sink.h */
 	struct iovec part = { .iov_base = (void *)bytes };
 	ssize_t n;
 
@@ -110,11 +127,10 @@ static ssize_t write_shared(int fd, const void *bytes, size_t size)
 		return -1;
 	}
 
-	/* poll() promises a pipe's writer room for PIPE_BUF bytes. */
-	part.iov_len = size < PIPE_BUF ? size : PIPE_BUF;
-	n = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
+	part.iov_len = size < promised ? size : promised;
+	n = pwritev2(s->fd, &part, 1, -1, RWF_NOWAIT);
 	if (n < 0 && errno == EOPNOTSUPP)
-		n = write(fd, bytes, part.iov_len);
+		n = write(s->fd, bytes, part.iov_len);
 	return n;
 }
 
@@ -122,7 +138,7 @@ static ssize_t write_once(struct sink *s, const void *bytes, size_t size)
 {
 	switch (s->way) {
 	case SINK_SOCKET: return send(s->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	case SINK_SHARED: return write_shared(s->fd, bytes, size);
+	case SINK_SHARED: return write_shared(s, bytes, size);
 	default: return write(s->fd, bytes, size);
 	}
 }

@@ -6,12 +6,14 @@
  * and with everyone else in the pipeline: setting it would break them. So a sink
  * never sets it there. What it does instead depends on what is behind the fd:
  *
- * - pipe, terminal: the same object is opened once more through /proc, and that
- *   description is our own. Where this is refused (after su or sudo the object
- *   belongs to another user, or /proc is missing), a write is tried only when poll()
- *   says that there is room, and is so small that it fits into a pipe. It could wait
- *   only if somebody else took that room in between (not on kernels that know
- *   RWF_NOWAIT for pipes), or for a terminal to show the few bytes;
+ * - pipe, terminal: the same object is opened once more, through /proc, and that
+ *   description is our own. After su or sudo this is refused, as the object belongs to
+ *   another user; but the terminal that controls us can still be had as /dev/tty;
+ * - pipe, terminal, where even that is refused: a write is tried only when poll() says
+ *   that there is room, and is so small that it fits: PIPE_BUF bytes for a pipe, a
+ *   single byte for a terminal, whose poll() promises no more (two newlines may wait,
+ *   for as long as nobody reads). What is left is that somebody else takes that room
+ *   in between; not so at pipes, where the kernel knows RWF_NOWAIT for them;
  * - socket: each send says MSG_DONTWAIT;
  * - file or device: a plain write. It waits for the disk, as any program's does.
  *

@@ -129,8 +129,7 @@ static int make(const struct addr *a, const struct sock_facts *like, int *ret_fd
 		return -errno;
 	if (a->family != AF_UNIX && set_option(fd, SOL_SOCKET, SO_REUSEADDR, on) < 0)
 		return -errno;
-	if (a->device &&
-	    set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)a->device) < 0)
+	if (a->device && set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)a->device) < 0)
 		return -errno;
 	if (like && like->has_freebind)
 		(void)set_option(fd, IPPROTO_IP, IP_FREEBIND, on);
@@ -228,9 +227,9 @@ int sock_become(int fd, int worker_fd)
 		int level;
 		int name;
 	} inherited[] = {
-		{ SOL_SOCKET, SO_KEEPALIVE },	  { SOL_SOCKET, SO_PRIORITY },
-		{ IPPROTO_TCP, TCP_NODELAY },	  { IPPROTO_TCP, TCP_KEEPIDLE },
-		{ IPPROTO_TCP, TCP_KEEPINTVL },	  { IPPROTO_TCP, TCP_KEEPCNT },
+		{ SOL_SOCKET, SO_KEEPALIVE },      { SOL_SOCKET, SO_PRIORITY },
+		{ IPPROTO_TCP, TCP_NODELAY },      { IPPROTO_TCP, TCP_KEEPIDLE },
+		{ IPPROTO_TCP, TCP_KEEPINTVL },    { IPPROTO_TCP, TCP_KEEPCNT },
 		{ IPPROTO_TCP, TCP_DEFER_ACCEPT }, { IPPROTO_TCP, TCP_USER_TIMEOUT },
 	};
 
@@ -265,6 +264,5 @@ bool sock_unix_is_alive(const struct addr *a)
 	struct sockaddr_storage bytes;
 	socklen_t size = addr_to_sockaddr(a, &bytes);
 
-	return fd < 0 || connect(fd, (struct sockaddr *)&bytes, size) == 0 ||
-	       errno != ECONNREFUSED;
+	return fd < 0 || connect(fd, (struct sockaddr *)&bytes, size) == 0 || errno != ECONNREFUSED;
 }

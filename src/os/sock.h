@@ -19,10 +19,10 @@ struct sock_facts {
 	bool is_listening;
 	bool has_freebind; /* IP_FREEBIND or IP_TRANSPARENT: may have an address that isn't here */
 	uint32_t device;
-	uint64_t cookie;	/* the kernel's name for the socket, never used twice */
-	uint64_t netns_cookie;	/* likewise for its network namespace */
+	uint64_t cookie;       /* the kernel's name for the socket, never used twice */
+	uint64_t netns_cookie; /* likewise for its network namespace */
 	uint64_t inode;
-	uid_t uid;		/* whom a reuseport group takes it to belong to */
+	uid_t uid; /* whom a reuseport group takes it to belong to */
 };
 
 /* -ENOTSOCK if @fd is no socket. */

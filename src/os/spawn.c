@@ -1,6 +1,12 @@
+/*
+ * The child makes itself a worker, step by step, and says over the report
+ * socket how far it got. A successful exec closes that socket, which is the
+ * last report.
+ */
 #include "os/spawn.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -47,19 +53,17 @@ static _Noreturn void fail(int report_fd, enum spawn_stage stage)
 	_exit(127);
 }
 
-/* The primary's handlers and its ignored SIGPIPE are not the worker's. What our user ignores stays. */
-static void default_signals(void)
+/* The primary's handlers and what it ignores are not the worker's. What our user ignores is. */
+static void inherit_signals(const sigset_t *ignored)
 {
-	struct sigaction now;
-	struct sigaction def = { .sa_handler = SIG_DFL };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	for (int n = 1; n < NSIG; n++) {
-		if (sigaction(n, NULL, &now) < 0)
-			continue;
-		if (n == SIGPIPE || (now.sa_handler != SIG_IGN && now.sa_handler != SIG_DFL))
-			(void)sigaction(n, &def, NULL);
-	}
+	/* Those that have no disposition, or are the C library's own, fail, and may. */
+	for (int n = 1; n < NSIG; n++)
+		(void)sigaction(n, n != SIGPIPE && sigismember(ignored, n) ? &ignore : &by_default,
+				NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -77,7 +81,7 @@ static int install_filter(const struct sock_fprog *filter)
 }
 
 /* Between clone3 and execve: nothing that could take a lock or allocate. */
-static _Noreturn void run_child(const struct spawn_request *r, int report_fd)
+static _Noreturn void run_child(const struct spawn_request *r, int report_fd, pid_t parent)
 {
 	int null_fd;
 	int notify_fd;
@@ -87,15 +91,17 @@ static _Noreturn void run_child(const struct spawn_request *r, int report_fd)
 	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
 	    dup2(r->stdout_fd, STDOUT_FILENO) < 0 || dup2(r->stderr_fd, STDERR_FILENO) < 0)
 		fail(report_fd, SPAWN_STAGE_SETUP);
-	(void)setrlimit(RLIMIT_NOFILE, &r->files);
+	(void)setrlimit(RLIMIT_NOFILE, &r->inherited->files);
 	/* Until a keeper holds the ports, workers must not outlive the primary unseen. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(127); /* it died before we asked to be told */
 	notify_fd = install_filter(r->filter);
 	if (notify_fd < 0)
 		fail(report_fd, SPAWN_STAGE_FILTER);
 	if (send_report(report_fd, "n", 1, notify_fd) < 0)
 		fail(report_fd, SPAWN_STAGE_FILTER);
-	default_signals();
+	inherit_signals(&r->inherited->ignored);
 	(void)execve(r->path, r->argv, r->envp);
 	fail(report_fd, SPAWN_STAGE_EXEC);
 }
@@ -110,6 +116,7 @@ int spawn(const struct spawn_request *request, struct spawned *ret_spawned)
 	};
 	sigset_t all;
 	sigset_t before;
+	pid_t self = getpid();
 	int pair[2];
 	pid_t pid;
 	int error;
@@ -121,7 +128,7 @@ int spawn(const struct spawn_request *request, struct spawned *ret_spawned)
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
-		run_child(request, pair[1]);
+		run_child(request, pair[1], self);
 	error = errno;
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)close(pair[1]);
@@ -165,8 +172,8 @@ enum spawn_report spawn_read_report(int report_fd, int *ret_notify_fd,
 	int fd;
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? SPAWN_REPORT_NOTHING :
-							   SPAWN_REPORT_RUNNING;
+		return errno == EAGAIN || errno == EINTR ? SPAWN_REPORT_NOTHING
+							 : SPAWN_REPORT_RUNNING;
 	if (n == 0)
 		return SPAWN_REPORT_RUNNING;
 	fd = received_fd(&m);
@@ -183,24 +190,43 @@ enum spawn_report spawn_read_report(int report_fd, int *ret_notify_fd,
 	return SPAWN_REPORT_FAILED;
 }
 
-void spawn_raise_files(struct rlimit *ret_before)
+void spawn_note_inherited(struct spawn_inherited *ret_inherited)
 {
-	struct rlimit raised;
+	struct sigaction now;
 
-	(void)getrlimit(RLIMIT_NOFILE, ret_before);
-	raised = *ret_before;
-	raised.rlim_cur = raised.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &raised);
+	(void)getrlimit(RLIMIT_NOFILE, &ret_inherited->files);
+	(void)sigemptyset(&ret_inherited->ignored);
+	for (int n = 1; n < NSIG; n++)
+		if (sigaction(n, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+			(void)sigaddset(&ret_inherited->ignored, n);
 }
 
-static int check_file(const char *path)
+void spawn_raise_files(void)
 {
-	struct stat st;
+	struct rlimit files;
 
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
+/* Whether the command is the file in this directory; "" for none. */
+static int try_file(const char *directory, size_t length, const char *command, char *ret_path,
+		    size_t size)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int n = snprintf(path, sizeof(path), "%.*s%s%s", (int)length, directory, length ? "/" : "",
+			 command);
+
+	if (n < 0 || (size_t)n >= sizeof(path) || (size_t)n >= size)
+		return -ENAMETOOLONG;
 	if (stat(path, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode) || access(path, X_OK) < 0)
 		return -EACCES;
+	memcpy(ret_path, path, (size_t)n + 1);
 	return 0;
 }
 
@@ -209,16 +235,13 @@ int spawn_find(const char *command, const char *search, char *ret_path, size_t s
 	int result = -ENOENT;
 	const char *at = search ? search : DEFAULT_SEARCH;
 
-	if (strchr(command, '/')) {
-		if ((size_t)snprintf(ret_path, size, "%s", command) >= size)
-			return -ENAMETOOLONG;
-		return check_file(command);
-	}
+	if (command[0] == '\0')
+		return -ENOENT;
+	if (strchr(command, '/'))
+		return try_file("", 0, command, ret_path, size);
 	for (;;) {
 		size_t length = strcspn(at, ":");
-		int n = snprintf(ret_path, size, "%.*s%s%s", (int)length, at, length ? "/" : "",
-				 command);
-		int r = n < 0 || (size_t)n >= size ? -ENAMETOOLONG : check_file(ret_path);
+		int r = try_file(at, length, command, ret_path, size);
 
 		if (r == 0)
 			return 0;

@@ -7,24 +7,27 @@
 #define BERTH_OS_SPAWN_H
 
 #include <linux/filter.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
+
+/* What our user gave us. The primary changes it for itself; its workers get it as it was. */
+struct spawn_inherited {
+	struct rlimit files; /* RLIMIT_NOFILE */
+	sigset_t ignored;    /* signals */
+};
 
 struct spawn_request {
 	const char *path; /* of the program, from spawn_find() */
 	char *const *argv;
 	char *const *envp;
 	const struct sock_fprog *filter;
+	const struct spawn_inherited *inherited;
 	int stdout_fd; /* still the caller's afterwards */
 	int stderr_fd;
-	struct rlimit files; /* RLIMIT_NOFILE: the primary's own is higher than its user's */
 };
-
-/* Raises our own limit of open files as far as we may; @ret_before is what the user has. */
-void spawn_raise_files(struct rlimit *ret_before);
 
 struct spawned {
 	pid_t pid;
@@ -32,14 +35,32 @@ struct spawned {
 	int report_fd; /* readable: call spawn_read_report() */
 };
 
-/* Starts it; 0 and three things that are yours, or -errno. */
+/* Notes what we have inherited: call it before any of that is changed. Any thread. Never blocks. */
+void spawn_note_inherited(struct spawn_inherited *ret_inherited);
+
+/* Raises our own limit of open files as far as we may. Any thread. Never blocks. */
+void spawn_raise_files(void);
+
+/*
+ * spawn - start a worker's program
+ *
+ * @request:      everything in it stays the caller's
+ * @ret_spawned:  the child, which the caller reaps, and two descriptors of the caller's
+ *
+ * The child ends with the thread that called. It has no handlers, no blocked
+ * signals and ignores what @request->inherited says, but for SIGPIPE: that is
+ * always as a program expects it.
+ *
+ * Returns 0, or -errno if there is no child. Everything after that comes as a
+ * report. Blocks for as long as a fork takes.
+ */
 int spawn(const struct spawn_request *request, struct spawned *ret_spawned);
 
 enum spawn_report {
-	SPAWN_REPORT_NOTIFY,   /* here is the notify fd of its filter */
-	SPAWN_REPORT_RUNNING,  /* the program runs: nothing more will come */
-	SPAWN_REPORT_FAILED,   /* it did not get that far */
-	SPAWN_REPORT_NOTHING,  /* not yet */
+	SPAWN_REPORT_NOTIFY,  /* here is the notify fd of its filter */
+	SPAWN_REPORT_RUNNING, /* the program runs: nothing more will come */
+	SPAWN_REPORT_FAILED,  /* it did not get that far */
+	SPAWN_REPORT_NOTHING, /* not yet */
 };
 
 /* What the child was doing when it failed. */
@@ -55,18 +76,32 @@ struct spawn_failure {
 	int32_t error; /* errno */
 };
 
-/* Takes one report. @ret_notify_fd is yours with _NOTIFY, @ret_failure is set with _FAILED. */
+/*
+ * spawn_read_report - take the next report of a child
+ *
+ * @report_fd:      from spawn(); close it after SPAWN_REPORT_RUNNING
+ * @ret_notify_fd:  yours; written with SPAWN_REPORT_NOTIFY only
+ * @ret_failure:    written with SPAWN_REPORT_FAILED only
+ *
+ * The order is NOTIFY, RUNNING for a program that runs; FAILED, RUNNING, with
+ * NOTIFY before them if it got that far, for one that doesn't. A child that
+ * FAILED because our own descriptors are used up runs all the same, under a
+ * filter that nobody listens to: end it. Never blocks.
+ */
 enum spawn_report spawn_read_report(int report_fd, int *ret_notify_fd,
 				    struct spawn_failure *ret_failure);
 
 /*
  * spawn_find - which file a command is, as a shell would find it
  *
- * @command: with a '/' it is the path
- * @search:  value of PATH, may be NULL
+ * @command:   with a '/' it is the path
+ * @search:    value of PATH; NULL: the places where programs usually are
+ * @ret_path:  with a '/' in it, or in the working directory
+ * @size:      of @ret_path, in bytes
  *
  * Returns 0; -ENOENT if there is none, -EACCES if there is one that may not be
- * executed.
+ * executed, -ENAMETOOLONG if a path with a '/' has no room. Any thread. May
+ * block as file systems do.
  */
 int spawn_find(const char *command, const char *search, char *ret_path, size_t size);
 

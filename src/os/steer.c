@@ -14,8 +14,9 @@ struct steer {
 	int program_fd;
 	int sockets_fd;
 	int keys_fd;
-	int moves_fd;
-	struct ring_buffer *moves;
+	int news_fd;
+	int holders_fd; /* the program that counts them; only where queues are seen */
+	struct ring_buffer *news;
 	bool sees_queues;
 	struct steer_port *ports;
 	struct steer_berth *berths;
@@ -40,6 +41,7 @@ static int load(bool sees_queues, struct steer_skeleton **ret_loaded)
 	if (!b)
 		return -errno;
 	(void)bpf_program__set_autoload(b->progs.steer_by_queue, sees_queues);
+	(void)bpf_program__set_autoload(b->progs.count_holders, sees_queues);
 	(void)bpf_program__set_autoload(b->progs.steer_by_turn, !sees_queues);
 	r = steer_skeleton__load(b);
 	if (r < 0) {
@@ -70,7 +72,7 @@ static int keep_fd(int fd, int *ret_fd)
 	return 0;
 }
 
-static int ignore_move(void *context, void *data, size_t size_bytes)
+static int ignore_word(void *context, void *data, size_t size_bytes)
 {
 	(void)context;
 	(void)data;
@@ -78,10 +80,10 @@ static int ignore_move(void *context, void *data, size_t size_bytes)
 	return 0;
 }
 
-static int read_moves(struct steer *s)
+static int read_news(struct steer *s)
 {
-	s->moves = ring_buffer__new(s->moves_fd, ignore_move, NULL, NULL);
-	return s->moves ? 0 : -errno;
+	s->news = ring_buffer__new(s->news_fd, ignore_word, NULL, NULL);
+	return s->news ? 0 : -errno;
 }
 
 /* Keeps the descriptors and the tables; the rest of the loader is a megabyte that nobody needs. */
@@ -99,10 +101,12 @@ static int keep(struct steer *s, const struct steer_skeleton *b)
 		r = map_table(b->maps.steer_ports, PORTS_BYTES, &s->ports);
 	if (r == 0)
 		r = map_table(b->maps.steer_berths, BERTHS_BYTES, &s->berths);
+	if (r == 0 && s->sees_queues)
+		r = keep_fd(bpf_program__fd(b->progs.count_holders), &s->holders_fd);
 	if (r == 0)
-		r = keep_fd(bpf_map__fd(b->maps.steer_moves), &s->moves_fd);
+		r = keep_fd(bpf_map__fd(b->maps.steer_news), &s->news_fd);
 	if (r == 0)
-		r = read_moves(s);
+		r = read_news(s);
 	return r;
 }
 
@@ -114,7 +118,7 @@ int steer_new(struct steer **ret_steer)
 
 	if (!s)
 		return -ENOMEM;
-	s->program_fd = s->sockets_fd = s->keys_fd = s->moves_fd = NO_FD;
+	s->program_fd = s->sockets_fd = s->keys_fd = s->news_fd = s->holders_fd = NO_FD;
 	(void)libbpf_set_print(say_nothing);
 	s->sees_queues = true;
 	r = load(true, &b);
@@ -142,8 +146,9 @@ struct steer *steer_free(struct steer *s)
 		(void)munmap(s->ports, PORTS_BYTES);
 	if (s->berths)
 		(void)munmap(s->berths, BERTHS_BYTES);
-	ring_buffer__free(s->moves);
-	drop_fd(&s->moves_fd);
+	ring_buffer__free(s->news);
+	drop_fd(&s->news_fd);
+	drop_fd(&s->holders_fd);
 	drop_fd(&s->program_fd);
 	drop_fd(&s->sockets_fd);
 	drop_fd(&s->keys_fd);
@@ -216,14 +221,26 @@ int steer_clear_socket(const struct steer *s, uint32_t berth)
 	return bpf_map_delete_elem(s->sockets_fd, &berth);
 }
 
-int steer_moves_fd(const struct steer *s)
+int steer_news_fd(const struct steer *s)
 {
-	return ring_buffer__epoll_fd(s->moves);
+	return ring_buffer__epoll_fd(s->news);
 }
 
-void steer_forget_moves(struct steer *s)
+void steer_forget_news(struct steer *s)
 {
-	(void)ring_buffer__consume(s->moves);
+	(void)ring_buffer__consume(s->news);
+}
+
+int steer_n_holders(const struct steer *s, uint32_t berth)
+{
+	uint64_t arguments[] = { berth };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = arguments, .ctx_size_in = sizeof(arguments));
+	int r;
+
+	if (s->holders_fd < 0)
+		return -EOPNOTSUPP;
+	r = bpf_prog_test_run_opts(s->holders_fd, &run);
+	return r < 0 ? r : (int)run.retval;
 }
 
 uint64_t steer_socket_cookie(const struct steer *s, uint32_t berth)

@@ -49,11 +49,19 @@ int steer_set_socket(const struct steer *s, uint32_t berth, int fd);
 int steer_clear_socket(const struct steer *s, uint32_t berth);
 
 /*
- * A descriptor that is readable when connections have moved to berths: their
- * counts tell to which. steer_forget_moves() makes it wait for the next.
+ * A descriptor that is readable when the program calls: connections have moved
+ * to a berth, or the first one after a quiet time has come. steer_forget_news()
+ * makes it wait for the next call.
  */
-int steer_moves_fd(const struct steer *s);
-void steer_forget_moves(struct steer *s);
+int steer_news_fd(const struct steer *s);
+void steer_forget_news(struct steer *s);
+
+/*
+ * steer_n_holders - how many descriptors refer to the socket behind @berth
+ *
+ * 0 if there is none. Only where steer_sees_queues(); -EOPNOTSUPP elsewhere.
+ */
+int steer_n_holders(const struct steer *s, uint32_t berth);
 
 /* The cookie of the socket behind @berth, 0 when there is none. */
 uint64_t steer_socket_cookie(const struct steer *s, uint32_t berth);

@@ -2,6 +2,8 @@
 
 #include "base/container_of.h"
 #include "base/own.h"
+#include "primary/berths.h"
+#include "primary/leaving.h"
 
 /* Lives on its own, since the loop needs it for a while after the port is gone. */
 struct anchor_watch {
@@ -55,7 +57,7 @@ static int replace(struct port *port)
 	if (r < 0)
 		return r;
 	anchor_watch_stop(port);
-	drop_fd(&port->fd);
+	leaving_add(port->ports->leaving, take_fd(&port->fd));
 	port->fd = take_fd(&next);
 	return 0;
 }
@@ -67,7 +69,7 @@ static void on_connection(uv_poll_t *handle, int status, int events)
 	(void)status;
 	(void)events;
 	/* Nobody to hand it on to: it waits here, and so do we, until a berth is opened. */
-	if (port_sweep(port) == 0) {
+	if (berths_sweep(port) == 0) {
 		(void)uv_poll_stop(handle);
 		return;
 	}

@@ -8,6 +8,7 @@
 #include "core/port_table.h"
 #include "os/notif.h"
 #include "os/peek.h"
+#include "primary/berths.h"
 #include "primary/complaint.h"
 #include "primary/unix_port.h"
 
@@ -30,7 +31,7 @@ struct trap {
 enum outcome {
 	PASS,
 	ANSWER, /* with the result */
-	SENT,	/* it was answered on the way */
+	SENT,   /* it was answered on the way */
 };
 
 static enum outcome answer(int *result, int value)
@@ -94,7 +95,7 @@ static int bind_member(const struct trap *t, struct port *port)
 	int r;
 
 	(void)sock_sharing(t->fd, &before);
-	if (!before.reuse_port && port_has_berth_of(port, t->client->source.pid))
+	if (!before.reuse_port && berths_has_worker(port, t->client->source.pid))
 		return -EADDRINUSE;
 	r = make_ours(t, port);
 	if (r == 0)
@@ -124,7 +125,8 @@ static int bind_shared(const struct trap *t, const struct port *port)
 static int claim(struct trap *t, unsigned any_port, struct port **ret_port)
 {
 	if (t->addr.family == AF_UNIX)
-		return unix_port_claim(t->broker->ports, t->call.tid, &t->addr, &t->facts, ret_port);
+		return unix_port_claim(t->broker->ports, t->call.tid, &t->addr, &t->facts,
+				       ret_port);
 	return ports_claim(t->broker->ports, &t->addr, &t->facts, any_port, ret_port);
 }
 
@@ -188,13 +190,10 @@ static enum outcome on_bind(struct trap *t, int *result)
 	j = port_table_judge(&t->broker->ports->table, t->broker->config, &wish);
 
 	switch (j.verdict) {
-	case BIND_PASS:
-		return PASS;
-	case BIND_UNIQUE:
-		return answer(result, bind_unique(t, j.unique_port));
+	case BIND_PASS: return PASS;
+	case BIND_UNIQUE: return answer(result, bind_unique(t, j.unique_port));
 	case BIND_JOIN:
-	case BIND_CLAIM:
-		break;
+	case BIND_CLAIM: break;
 	}
 	return answer(result, bind_port(t, &j));
 }
@@ -232,7 +231,7 @@ static enum outcome on_listen(struct trap *t, int *result)
 	(void)peek_process(t->call.tid, &owner.process);
 	r = sock_listen(t->fd, listen_backlog(t));
 	if (r == 0 && port->kind == PORT_STEERED)
-		r = port_open_berth(port, t->fd, &t->facts, &owner);
+		r = berths_open(port, t->fd, &t->facts, &owner);
 	if (r == 0)
 		b->on_listening(b, t->client->source.slot, &t->addr);
 	return answer(result, r);
@@ -260,14 +259,10 @@ static enum outcome on_socket(struct trap *t, int *result)
 static enum outcome decide(struct trap *t, int *result)
 {
 	switch (t->call.number) {
-	case SYS_bind:
-		return on_bind(t, result);
-	case SYS_listen:
-		return on_listen(t, result);
-	case SYS_socket:
-		return on_socket(t, result);
-	default:
-		return PASS;
+	case SYS_bind: return on_bind(t, result);
+	case SYS_listen: return on_listen(t, result);
+	case SYS_socket: return on_socket(t, result);
+	default: return PASS;
 	}
 }
 
@@ -280,14 +275,9 @@ enum broker_result broker_serve(struct broker *b, struct broker_client *client)
 	if (r < 0)
 		return notif_is_deserted(client->notify_fd) ? BROKER_DESERTED : BROKER_NOTHING;
 	switch (decide(&t, &result)) {
-	case PASS:
-		r = notif_pass(client->notify_fd, t.call.id);
-		break;
-	case ANSWER:
-		r = notif_answer(client->notify_fd, t.call.id, result);
-		break;
-	case SENT:
-		break;
+	case PASS: r = notif_pass(client->notify_fd, t.call.id); break;
+	case ANSWER: r = notif_answer(client->notify_fd, t.call.id, result); break;
+	case SENT: break;
 	}
 	/* Before we explain: the last descriptor of a dead worker's socket must not be ours. */
 	drop_fd(&t.fd);

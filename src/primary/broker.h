@@ -17,8 +17,8 @@ struct broker_client {
 	struct message_source source;
 	int notify_fd;
 	int64_t explained_at_ms; /* when its last error was explained; 0: never */
-	unsigned n_unexplained;	 /* errors since then */
-	bool has_told_opaque;	 /* that it does not let us look into it */
+	unsigned n_unexplained;  /* errors since then */
+	bool has_told_opaque;    /* that it does not let us look into it */
 };
 
 struct broker {
@@ -33,7 +33,7 @@ struct broker {
 
 enum broker_result {
 	BROKER_ANSWERED,
-	BROKER_NOTHING,	 /* the caller died before it could be answered */
+	BROKER_NOTHING,  /* the caller died before it could be answered */
 	BROKER_DESERTED, /* nobody is left who could call */
 };
 

@@ -5,7 +5,9 @@
 #include "base/own.h"
 #include "core/seats.h"
 #include "primary/anchor.h"
-#include "primary/wakeup.h"
+#include "primary/berths.h"
+#include "primary/leaving.h"
+#include "primary/news.h"
 
 static enum steer_policy steer_policy(enum app_policy policy)
 {
@@ -36,13 +38,7 @@ static struct port *port_free(struct port *port)
 		(void)steer_clear_key(p->steer, port_addr(port));
 		berth_indices_give_back(p->indices, port->anchor);
 	}
-	while (port->berths) {
-		struct berth *b = port->berths;
-
-		port->berths = b->next;
-		berth_indices_give_back(p->indices, b->index);
-		free(b);
-	}
+	berths_free(port);
 	unix_path_done(&port->path);
 	drop_fd(&port->fd);
 	port_table_remove(&p->table, port->id);
@@ -56,7 +52,8 @@ void ports_done(struct ports *p)
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
 		if (p->at[i])
 			(void)port_free(p->at[i]);
-	p->wakeup = wakeup_free(p->wakeup);
+	p->news = news_free(p->news);
+	p->leaving = leaving_free(p->leaving);
 	p->steer = steer_free(p->steer);
 	free(p->indices);
 	p->indices = NULL;
@@ -178,8 +175,10 @@ int ports_begin_steering(struct ports *p, struct steer *steer)
 {
 	p->steer = steer;
 	if (steer) {
-		int r = wakeup_new(p, &p->wakeup);
+		int r = leaving_new(p->loop, &p->leaving);
 
+		if (r == 0)
+			r = news_new(p, &p->news);
 		if (r < 0)
 			return r;
 	}
@@ -240,131 +239,4 @@ void port_release(struct port *port)
 {
 	if (!port->is_named && !port->berths)
 		(void)port_free(port);
-}
-
-static struct berth **find_berth(struct port *port, uint64_t cookie)
-{
-	struct berth **at = &port->berths;
-
-	while (*at && (*at)->cookie != cookie)
-		at = &(*at)->next;
-	return at;
-}
-
-/* Forgets *@at; the socket behind its index is gone, or must have no more connections. */
-static void forget_berth(struct port *port, struct berth **at)
-{
-	struct ports *p = port->ports;
-	struct berth *b = *at;
-
-	*at = b->next;
-	(void)seats_remove(steer_port(p->steer, port->id), b->index);
-	berth_indices_give_back(p->indices, b->index);
-	free(b);
-}
-
-static int new_berth(struct port *port, int fd, const struct sock_facts *facts,
-		     const struct berth_owner *owner)
-{
-	struct ports *p = port->ports;
-	struct berth *b = calloc(1, sizeof(*b));
-	int r;
-
-	if (!b)
-		return -ENOMEM;
-	b->index = berth_indices_take(p->indices);
-	b->cookie = facts->cookie;
-	b->inode = facts->inode;
-	b->owner = *owner;
-	r = b->index == BERTH_INDEX_NONE ? -ENOSPC : steer_set_socket(p->steer, b->index, fd);
-	if (r < 0) {
-		if (b->index != BERTH_INDEX_NONE)
-			berth_indices_give_back(p->indices, b->index);
-		free(b);
-		return r;
-	}
-	memset(steer_berth(p->steer, b->index), 0, sizeof(struct steer_berth));
-	if (++p->n_openings == 0)
-		p->n_openings = 1; /* 0 would be an empty seat */
-	if (!seats_add(steer_port(p->steer, port->id), p->n_openings, b->index)) {
-		(void)steer_clear_socket(p->steer, b->index);
-		berth_indices_give_back(p->indices, b->index);
-		free(b);
-		return -ENOSPC;
-	}
-	b->next = port->berths;
-	port->berths = b;
-	return 0;
-}
-
-int port_open_berth(struct port *port, int fd, const struct sock_facts *facts,
-		    const struct berth_owner *owner)
-{
-	struct berth **known;
-	int r;
-
-	(void)port_sweep(port);
-	known = find_berth(port, facts->cookie);
-	if (*known)
-		return 0;
-	r = new_berth(port, fd, facts, owner);
-	if (r == 0 && port->fd >= 0)
-		anchor_hand_on(port);
-	return r;
-}
-
-size_t port_sweep(struct port *port)
-{
-	struct berth **at = &port->berths;
-	size_t n = 0;
-
-	if (port->kind != PORT_STEERED)
-		return 0;
-	while (*at) {
-		if (steer_socket_cookie(port->ports->steer, (*at)->index) != (*at)->cookie) {
-			forget_berth(port, at);
-			continue;
-		}
-		at = &(*at)->next;
-		n++;
-	}
-	seats_compact(steer_port(port->ports->steer, port->id));
-	return n;
-}
-
-void ports_sweep(struct ports *p)
-{
-	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
-		if (p->at[i])
-			(void)port_sweep(p->at[i]);
-}
-
-bool port_has_berth_of(struct port *port, pid_t pid)
-{
-	(void)port_sweep(port);
-	for (const struct berth *b = port->berths; b; b = b->next)
-		if (b->owner.pid == pid)
-			return true;
-	return false;
-}
-
-static void close_berths_of(struct port *port, pid_t pid)
-{
-	struct berth **at = &port->berths;
-
-	while (*at) {
-		if ((*at)->owner.pid != pid) {
-			at = &(*at)->next;
-			continue;
-		}
-		(void)steer_clear_socket(port->ports->steer, (*at)->index);
-		forget_berth(port, at);
-	}
-}
-
-void ports_close_worker(struct ports *p, pid_t pid)
-{
-	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
-		if (p->at[i] && p->at[i]->kind == PORT_STEERED)
-			close_berths_of(p->at[i], pid);
 }

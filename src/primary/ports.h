@@ -30,9 +30,9 @@ enum port_kind {
 /* The worker that a berth belongs to: one run of it. */
 struct berth_owner {
 	unsigned slot;
-	pid_t pid; /* of its leader */
+	pid_t pid;     /* of its leader */
 	pid_t process; /* the one of its tree that listens */
-	int fd;	       /* the socket's number there, when it began */
+	int fd;        /* the socket's number there, when it began */
 };
 
 /* A worker's listening socket at a port. */
@@ -41,6 +41,7 @@ struct berth {
 	uint32_t index; /* in the steering maps */
 	uint64_t cookie;
 	uint64_t inode;
+	int fd;		   /* our copy of the socket, NO_FD where we cannot see its other holders */
 	uint64_t n_moved;  /* connections that came by migration, when we last looked */
 	unsigned n_knocks; /* wake-ups that are still to be tried */
 	struct berth_owner owner;
@@ -51,9 +52,9 @@ struct port {
 	unsigned id; /* in the table, and in the steering maps */
 	enum port_kind kind;
 	bool is_named;   /* by --listen */
-	bool has_told;   /* that it stopped being served */
 	int fd;          /* the anchor, or the shared socket */
 	uint32_t anchor; /* its index in the steering maps */
+	uint64_t n_connections; /* steered so far, when we last looked */
 	struct sock_facts like;
 	struct anchor_watch *watch;
 	struct berth *berths;
@@ -67,7 +68,8 @@ struct ports {
 	struct port_table table;
 	struct port *at[PORT_TABLE_MAX];
 	uint32_t n_openings;
-	struct wakeup *wakeup; /* NULL in the shared tier */
+	struct news *news;	 /* NULL in the shared tier */
+	struct leaving *leaving; /* likewise */
 	struct berth_indices *indices;
 };
 
@@ -106,25 +108,7 @@ int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *
 /* Gives a port up that no worker has come to. Ports that --listen named stay. */
 void port_release(struct port *port);
 
-/*
- * port_open_berth - a worker listens with socket @fd: let it have connections
- *
- * 0, also if it had them already; -ENOSPC when the port has no seat left.
- */
-int port_open_berth(struct port *port, int fd, const struct sock_facts *facts,
-		    const struct berth_owner *owner);
-
-/* Whether the worker with the leader @pid listens at the port now. */
-bool port_has_berth_of(struct port *port, pid_t pid);
-
-/* No new connections for that worker; those it has, and its queue, stay with it. */
-void ports_close_worker(struct ports *p, pid_t pid);
-
 /* From now on a client that no worker listens for is refused, and doesn't wait. */
 void ports_stop_catching(struct ports *p);
-
-/* Berths whose sockets have been closed are forgotten; returns how many are left. */
-size_t port_sweep(struct port *port);
-void ports_sweep(struct ports *p);
 
 #endif

@@ -208,9 +208,9 @@ static void on_not_yet(struct primary *p)
 }
 
 static const struct watched_signal watched_signals[] = {
-	{ SIGCHLD, on_child },	  { SIGTERM, on_stop },	     { SIGINT, on_stop },
-	{ SIGQUIT, on_stop },	  { SIGTTIN, on_one_more },  { SIGTTOU, on_one_fewer },
-	{ SIGHUP, on_not_yet },	  { SIGUSR2, on_not_yet },
+	{ SIGCHLD, on_child },  { SIGTERM, on_stop },     { SIGINT, on_stop },
+	{ SIGQUIT, on_stop },   { SIGTTIN, on_one_more }, { SIGTTOU, on_one_fewer },
+	{ SIGHUP, on_not_yet }, { SIGUSR2, on_not_yet },
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -260,8 +260,8 @@ static int find_command(struct primary *p)
 		return PRIMARY_DONE;
 	(void)snprintf(text, sizeof(text), "cannot run %s: %s", command,
 		       r == -ENOENT ? "command not found" : strerror(-r));
-	return fail(p, r == -ENOENT ? PRIMARY_NOT_FOUND : PRIMARY_NOT_EXECUTABLE,
-		    "command_not_run", text);
+	return fail(p, r == -ENOENT ? PRIMARY_NOT_FOUND : PRIMARY_NOT_EXECUTABLE, "command_not_run",
+		    text);
 }
 
 static int claim(struct primary *p)
@@ -300,9 +300,10 @@ static int make_filter(struct primary *p)
 	if (r == 0)
 		return PRIMARY_DONE;
 	return fail(p, PRIMARY_FAILED, "filter_failed",
-		    r == -EOPNOTSUPP ? "this kernel cannot trap a worker's calls safely: berth needs "
-				       "Linux 5.19 or later, with seccomp" :
-				       strerror(-r));
+		    r == -EOPNOTSUPP
+			    ? "this kernel cannot trap a worker's calls safely: berth needs "
+			      "Linux 5.19 or later, with seccomp"
+			    : strerror(-r));
 }
 
 /* Ports before anything that takes time: a port that is held must be told at once. */
@@ -350,7 +351,7 @@ static int init(struct primary *p, const struct app_config *config)
 	p->home.path = p->path;
 	p->home.on_ready = on_ready;
 	p->home.on_gone = on_gone;
-	spawn_raise_files(&p->home.files);
+	spawn_raise_files();
 	/* What a worker's tree leaves behind becomes our child, and is ended with the worker. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	return 0;
@@ -366,6 +367,7 @@ int primary_run(const struct app_config *config)
 	p->config = config;
 	p->n_wanted = config->n_workers;
 	p->started_at_ms = clock_ms();
+	spawn_note_inherited(&p->home.inherited);
 	r = init(p, config);
 	if (r < 0) {
 		(void)fprintf(stderr, "berth: cannot start: %s\n", strerror(-r));

@@ -78,14 +78,15 @@ static void read_reports(struct process *p)
 		int notify_fd = NO_FD;
 
 		switch (spawn_read_report(p->report_fd, &notify_fd, &p->failure)) {
-		case SPAWN_REPORT_NOTHING:
-			return;
+		case SPAWN_REPORT_NOTHING: return;
 		case SPAWN_REPORT_NOTIFY:
 			p->client.notify_fd = notify_fd;
 			(void)open_poll(p, &p->notify_poll, &p->is_notifying, notify_fd, on_notify);
 			break;
 		case SPAWN_REPORT_FAILED:
 			p->has_failed = true;
+			/* It ends by itself, unless the descriptor was lost on its way to us. */
+			process_signal_leader(p, SIGKILL);
 			break;
 		case SPAWN_REPORT_RUNNING:
 			close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
@@ -194,7 +195,7 @@ static int start_leader(struct process *p, const struct process_start *start,
 		.filter = start->filter,
 		.stdout_fd = pipes->theirs[0],
 		.stderr_fd = pipes->theirs[1],
-		.files = start->files,
+		.inherited = start->inherited,
 	};
 	struct spawned leader;
 	struct worker_args args;

@@ -56,8 +56,8 @@ struct process_start {
 	uv_loop_t *loop;
 	struct broker *broker;
 	const struct sock_fprog *filter;
-	const char *path;    /* of the program */
-	struct rlimit files; /* what the worker may have open */
+	const char *path; /* of the program */
+	const struct spawn_inherited *inherited;
 	struct worker_identity who;
 	const struct process_events *events;
 	void *owner;

@@ -19,9 +19,9 @@ static void say_steered(const struct app_config *config, const struct steer *ste
 	const char *depth = "";
 
 	if (config->policy != POLICY_HASH)
-		depth = steer_sees_queues(steer) ?
-				", accept queues seen" :
-				", accept queues not seen (CAP_PERFMON or Linux 6.2 is missing)";
+		depth = steer_sees_queues(steer)
+				? ", accept queues seen"
+				: ", accept queues not seen (CAP_PERFMON or Linux 6.2 is missing)";
 	(void)snprintf(ret_text, TIER_TEXT_MAX,
 		       "steered: the kernel hands each connection to a worker, %s%s",
 		       app_policy_text(config->policy), depth);

@@ -11,10 +11,11 @@
 #include "base/container_of.h"
 #include "base/own.h"
 #include "os/clock.h"
+#include "primary/berths.h"
 #include "primary/output.h"
 
 #define EXIT_NOT_EXECUTABLE 126
-#define EXIT_NOT_FOUND	    127
+#define EXIT_NOT_FOUND      127
 
 static void say(const struct worker *w, enum message_level level, const char *event,
 		const char *text)
@@ -108,13 +109,10 @@ static void on_tree_gone(struct process *p)
 static const char *stage_text(enum spawn_stage stage)
 {
 	switch (stage) {
-	case SPAWN_STAGE_FILTER:
-		return "could not be put under berth's system call filter";
-	case SPAWN_STAGE_EXEC:
-		return "could not execute its command";
+	case SPAWN_STAGE_FILTER: return "could not be put under berth's system call filter";
+	case SPAWN_STAGE_EXEC: return "could not execute its command";
 	case SPAWN_STAGE_SETUP:
-	case SPAWN_STAGES:
-		break;
+	case SPAWN_STAGES: break;
 	}
 	return "could not be set up";
 }
@@ -137,8 +135,8 @@ static void on_failed(struct process *p, const struct spawn_failure *failure)
 	(void)snprintf(text, sizeof(text), "%s: %s%s", stage_text(failure->stage),
 		       strerror(failure->error),
 		       failure->error == EBUSY ? " (it runs under another supervisor that traps "
-						 "system calls, and the kernel allows only one)" :
-						 "");
+						 "system calls, and the kernel allows only one)"
+					       : "");
 	say(w, MESSAGE_ERROR, "worker_failed", text);
 	w->give_up_code = hopeless(w, failure);
 	worker_event(w, w->give_up_code ? EV_EXEC_FAILED : EV_SPAWN_FAILED);
@@ -161,7 +159,7 @@ static void spawn_worker(struct worker *w)
 		.broker = home->broker,
 		.filter = home->filter,
 		.path = home->path,
-		.files = home->files,
+		.inherited = &home->inherited,
 		.who = { w->slot, home->n_workers, 1, run },
 		.events = &process_events,
 		.owner = w,
@@ -185,8 +183,8 @@ static void spawn_worker(struct worker *w)
 static void release_process(struct worker *w)
 {
 	if (w->process)
-		ports_close_worker(w->home->broker->ports, process_pid(w->process));
-	ports_sweep(w->home->broker->ports);
+		berths_close_worker(w->home->broker->ports, process_pid(w->process));
+	berths_sweep_all(w->home->broker->ports);
 	w->process = process_free(w->process);
 }
 
@@ -214,7 +212,7 @@ static uint64_t left_ms(const struct worker *w)
 
 static void send_stop(struct worker *w)
 {
-	ports_close_worker(w->home->broker->ports, process_pid(w->process));
+	berths_close_worker(w->home->broker->ports, process_pid(w->process));
 	process_signal_leader(w->process, w->home->config->stop_signal);
 	w->deadline_ms = clock_ms() + w->home->config->stop_timeout_ms;
 	(void)uv_timer_start(&w->timer, on_timer, left_ms(w), 0);
@@ -246,30 +244,15 @@ static void act(struct worker *w, enum worker_act what)
 {
 	switch (what) {
 	case ACT_REFUSED:
-	case ACT_NOTHING:
-		break;
-	case ACT_SPAWN:
-		spawn_worker(w);
-		break;
-	case ACT_NOTE_READY:
-		note_ready(w);
-		break;
-	case ACT_BACK_OFF:
-		back_off(w);
-		break;
-	case ACT_SIGNAL:
-		send_stop(w);
-		break;
-	case ACT_SIGNAL_REST:
-		process_signal_rest(w->process, w->home->config->stop_signal);
-		break;
-	case ACT_KILL_TREE:
-		kill_tree(w);
-		break;
+	case ACT_NOTHING: break;
+	case ACT_SPAWN: spawn_worker(w); break;
+	case ACT_NOTE_READY: note_ready(w); break;
+	case ACT_BACK_OFF: back_off(w); break;
+	case ACT_SIGNAL: send_stop(w); break;
+	case ACT_SIGNAL_REST: process_signal_rest(w->process, w->home->config->stop_signal); break;
+	case ACT_KILL_TREE: kill_tree(w); break;
 	case ACT_RELEASE:
-	case ACT_GIVE_UP:
-		release(w);
-		break;
+	case ACT_GIVE_UP: release(w); break;
 	}
 }
 

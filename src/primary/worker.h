@@ -19,7 +19,7 @@ struct worker_home {
 	struct broker *broker;
 	const struct sock_fprog *filter;
 	const char *path; /* of the program */
-	struct rlimit files;
+	struct spawn_inherited inherited;
 	unsigned n_workers;
 	uint64_t n_runs; /* of all workers, ever */
 
@@ -39,7 +39,7 @@ struct worker {
 	int64_t started_at_ms;
 	int64_t deadline_ms; /* for the stop that is under way */
 	int exit_status;     /* of the last run, as wait() gives it */
-	bool was_ready;	     /* in the last run */
+	bool was_ready;      /* in the last run */
 	int give_up_code;    /* not 0: the app cannot run, and berth should exit with this */
 	uv_timer_t timer;
 };

@@ -22,14 +22,10 @@ static int run(int argc, char **argv)
 	int code;
 
 	switch (run_options_parse(argc, argv, &config)) {
-	case RUN_OPTIONS_HELP:
-		return 0;
-	case RUN_OPTIONS_WRONG:
-		return EXIT_USAGE;
-	case RUN_OPTIONS_FAILED:
-		return PRIMARY_FAILED;
-	case RUN_OPTIONS_OK:
-		break;
+	case RUN_OPTIONS_HELP: return 0;
+	case RUN_OPTIONS_WRONG: return EXIT_USAGE;
+	case RUN_OPTIONS_FAILED: return PRIMARY_FAILED;
+	case RUN_OPTIONS_OK: break;
 	}
 	code = primary_run(&config);
 	app_config_done(&config);
@@ -37,7 +33,7 @@ static int run(int argc, char **argv)
 }
 
 static const struct verb verbs[] = {
-	{ "run", run,	   "run N copies of a server on one port" },
+	{ "run", run, "run N copies of a server on one port" },
 	{ "why", why_main, "who holds a port, and what would free it" },
 };
 

@@ -1,0 +1,40 @@
+/*
+ * The berths of a port: opening one for a worker that listens, and closing it
+ * when the worker goes or has closed its socket.
+ *
+ * Where the steering program can tell who else holds a socket, we hold a copy
+ * of each berth's. A worker's close() then ends nothing at once: the program
+ * passes the berth over from that moment on, and when nothing can be on its way
+ * there any more we close the copy, and the kernel moves the queue. Without the
+ * copy, a client whose handshake ends while the socket closes would be reset.
+ */
+#ifndef BERTH_PRIMARY_BERTHS_H
+#define BERTH_PRIMARY_BERTHS_H
+
+#include "primary/ports.h"
+
+/*
+ * berths_open - a worker listens at @port with socket @fd: let it have connections
+ *
+ * @fd: stays the caller's
+ *
+ * 0, also if it had them already; -ENOSPC when the port has no seat left.
+ * Primary's thread only. Never blocks.
+ */
+int berths_open(struct port *port, int fd, const struct sock_facts *facts,
+		const struct berth_owner *owner);
+
+/* Whether the worker with the leader @pid listens at @port now. */
+bool berths_has_worker(struct port *port, pid_t pid);
+
+/* No new connections for that worker, at any port; those it has accepted stay with it. */
+void berths_close_worker(struct ports *p, pid_t pid);
+
+/* Closes the berths whose worker has closed its socket; returns how many are left. */
+size_t berths_sweep(struct port *port);
+void berths_sweep_all(struct ports *p);
+
+/* All of a port's, at once: the port itself goes. */
+void berths_free(struct port *port);
+
+#endif
