@@ -114,7 +114,7 @@ static enum client_step judge(struct client *c, bool is_ended)
 }
 
 /* Keeps the first bytes; of a long body only the number counts. */
-static ssize_t receive(struct client *c)
+static ssize_t receive(struct client *c, bool *ret_took_all)
 {
 	static char rest[65536];
 	bool is_kept = c->n_received < RESPONSE_KEPT_BYTES;
@@ -127,34 +127,39 @@ static ssize_t receive(struct client *c)
 	c->n_received += (size_t)n;
 	if (is_kept)
 		c->response[c->n_received] = '\0';
+	*ret_took_all = (size_t)n < room;
 	return n;
 }
 
 static enum client_step read_on(struct client *c, const struct client_rules *rules, uint32_t events)
 {
+	/* Once the server's end has come in good order, what can be read now is all. */
+	bool is_last = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == EPOLLRDHUP;
+	bool is_over = events & (EPOLLHUP | EPOLLERR), took_all = false;
 	enum client_step step = STEP_GOES_ON;
 	ssize_t n;
 
-	/* The end is near where the peer has closed: read up to it now. */
 	do {
-		n = receive(c);
+		n = receive(c, &took_all);
 		if (n == -EAGAIN)
 			return STEP_GOES_ON;
 		if (n < 0)
 			return fail(c, (int)-n);
-		if (n == 0 || rules->keeps_alive)
-			step = judge(c, n == 0);
-	} while (step == STEP_GOES_ON && (events & (EPOLLRDHUP | EPOLLHUP)));
+		if (n == 0 || (is_last && took_all))
+			step = judge(c, true);
+		else if (rules->keeps_alive)
+			step = judge(c, false);
+	} while (step == STEP_GOES_ON && is_over);
 	return step;
 }
 
 /* A failed connection is left open for its owner, who wants to know its address. */
-static void keep_or_close(struct client *c, const struct client_rules *rules)
+static void keep_or_close(struct client *c, const struct client_rules *rules, uint32_t events)
 {
 	c->state = CLIENT_IDLE;
 	if (c->outcome != OUTCOME_OK)
 		return;
-	if (!rules->keeps_alive || response_closes(c->response))
+	if (!rules->keeps_alive || events & (EPOLLRDHUP | EPOLLHUP) || response_closes(c->response))
 		client_close(c);
 }
 
@@ -167,7 +172,7 @@ enum client_step client_event(struct client *c, struct client_rules *rules, uint
 	case CLIENT_READING:
 		step = read_on(c, rules, events);
 		if (step == STEP_ENDED)
-			keep_or_close(c, rules);
+			keep_or_close(c, rules, events);
 		return step;
 	default: client_close(c); return STEP_GOES_ON; /* the server gave up a kept connection */
 	}

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,6 +56,16 @@ static uint64_t clock_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* User and system time so far. */
+static double cpu_s(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 /* Nearly always the new one is the latest. */
@@ -360,7 +371,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "load: cannot start: %s\n", strerror(-r));
 	} else {
 		go(&run);
-		stats_print(run.stats, run.n_sent, run.rules.n_connections);
+		stats_print(run.stats, run.n_sent, run.rules.n_connections, cpu_s());
 	}
 	tear_down(&run);
 	return r < 0;

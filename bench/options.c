@@ -91,20 +91,20 @@ enum name {
 };
 
 static const struct option names[] = {
-	[CLOSED] = {"closed",        required_argument, NULL, CLOSED      },
-	[OPEN] = { "open",         required_argument, NULL, OPEN        },
-	[KEEP_ALIVE] = { "keep-alive",   required_argument, NULL, KEEP_ALIVE  },
-	[REQUESTS] = { "requests",     required_argument, NULL, REQUESTS    },
-	[SECONDS] = { "seconds",      required_argument, NULL, SECONDS     },
-	[THINK_MS] = { "think-ms",     required_argument, NULL, THINK_MS    },
-	[TIMEOUT_MS] = { "timeout-ms",   required_argument, NULL, TIMEOUT_MS  },
-	[SOURCES] = { "sources",      required_argument, NULL, SOURCES     },
-	[PATH] = { "path",         required_argument, NULL, PATH        },
-	[SLOW_US] = { "slow-us",      required_argument, NULL, SLOW_US     },
-	[PER_SECOND] = { "per-second",   no_argument,       NULL, PER_SECOND  },
-	[LOG_FAILURES] = { "log-failures", required_argument, NULL, LOG_FAILURES},
-	[HELP] = { "help",         no_argument,       NULL, HELP        },
-	{ NULL,           0,                 NULL, 0           },
+	[CLOSED] = { "closed", required_argument, NULL, CLOSED },
+	[OPEN] = { "open", required_argument, NULL, OPEN },
+	[KEEP_ALIVE] = { "keep-alive", required_argument, NULL, KEEP_ALIVE },
+	[REQUESTS] = { "requests", required_argument, NULL, REQUESTS },
+	[SECONDS] = { "seconds", required_argument, NULL, SECONDS },
+	[THINK_MS] = { "think-ms", required_argument, NULL, THINK_MS },
+	[TIMEOUT_MS] = { "timeout-ms", required_argument, NULL, TIMEOUT_MS },
+	[SOURCES] = { "sources", required_argument, NULL, SOURCES },
+	[PATH] = { "path", required_argument, NULL, PATH },
+	[SLOW_US] = { "slow-us", required_argument, NULL, SLOW_US },
+	[PER_SECOND] = { "per-second", no_argument, NULL, PER_SECOND },
+	[LOG_FAILURES] = { "log-failures", required_argument, NULL, LOG_FAILURES },
+	[HELP] = { "help", no_argument, NULL, HELP },
+	{ NULL, 0, NULL, 0 },
 };
 
 static uint64_t time_of(int name, const char *text, uint64_t unit_ns)

@@ -181,7 +181,7 @@ static double per_second(uint64_t n, double seconds)
 	return seconds > 0 ? (double)n / seconds : 0;
 }
 
-void stats_print(const struct stats *s, uint64_t n_sent, uint64_t n_connections)
+void stats_print(const struct stats *s, uint64_t n_sent, uint64_t n_connections, double cpu_s)
 {
 	uint64_t n_failed = 0;
 
@@ -200,7 +200,7 @@ void stats_print(const struct stats *s, uint64_t n_sent, uint64_t n_connections)
 	printf(", \"latency_us\": {\"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}",
 	       quantile_us(s, 0.5), quantile_us(s, 0.99), quantile_us(s, 0.999),
 	       (double)s->max_ns / 1e3);
-	printf(", \"slow\": %" PRIu64, s->n_slow);
+	printf(", \"slow\": %" PRIu64 ", \"cpu_s\": %.6f", s->n_slow, cpu_s);
 	printf(", \"by_pid\": {");
 	for (unsigned i = 0; i < s->n_pids; i++)
 		printf("%s\"%d\": %" PRIu64, i > 0 ? ", " : "", s->pids[i], s->by_pid[i]);

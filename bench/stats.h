@@ -46,7 +46,7 @@ uint64_t stats_n_ok(const struct stats *s);
 /* Ends the time that rates are counted in: what is still under way counts no more for them. */
 void stats_close_window(struct stats *s, double elapsed_s, uint64_t n_connections);
 
-/* Prints one JSON object on one line on stdout. */
-void stats_print(const struct stats *s, uint64_t n_sent, uint64_t n_connections);
+/* Prints one JSON object on one line on stdout. @cpu_s is what the load itself has used. */
+void stats_print(const struct stats *s, uint64_t n_sent, uint64_t n_connections, double cpu_s);
 
 #endif
