@@ -1,0 +1,90 @@
+"""The servers of other languages, made ready: what to give to berth as the command."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+SERVERS = HERE.parent / "servers"
+PYTHON = "/usr/bin/python3"
+N_SLOTS = 4
+
+
+def need(program):
+    path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin")
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    return path
+
+
+def copied(source, place):
+    """A copy of a source file where every user can read it."""
+    copy = shutil.copy(source, place)
+    os.chmod(copy, 0o644)
+    return copy
+
+
+def listen_on(place):
+    """The command of listen_on.py, but for its addresses."""
+    return [PYTHON, copied(HERE / "listen_on.py", place)]
+
+
+def asyncio_hello(place):
+    return [PYTHON, copied(SERVERS / "asyncio_hello.py", place)]
+
+
+def c_hello(programs, place, port):
+    return [programs.hello, port]
+
+
+def node(programs, place, port):
+    return [need("node"), copied(SERVERS / "hello.js", place), port]
+
+
+def static_go(programs, place, port):
+    program = place / "hello-go"
+    subprocess.run(
+        [need("go"), "build", "-o", program, SERVERS / "hello.go"],
+        env={**os.environ, "CGO_ENABLED": "0", "GO111MODULE": "off"},
+        check=True,
+    )
+    program.chmod(0o755)
+    return [program, port]
+
+
+def python_http_server(programs, place, port):
+    """It cannot tell its pid, but berth can give every slot a page of its own."""
+    for slot in range(1, N_SLOTS + 1):
+        page = place / str(slot) / "index.html"
+        page.parent.mkdir()
+        page.write_text(f"{slot}\n")
+    return [PYTHON, "-m", "http.server", "--directory", place / "{slot}", port]
+
+
+def python_asyncio(programs, place, port):
+    return [*asyncio_hello(place), port]
+
+
+def nginx(programs, place, port):
+    program = need("nginx")
+    for slot in range(1, N_SLOTS + 1):
+        (place / str(slot)).mkdir()
+        (place / str(slot)).chmod(0o777)
+    conf = place / "nginx.conf"
+    template = (SERVERS / "nginx.conf.in").read_text()
+    conf.write_text(template.replace("@LISTEN@", f"127.0.0.1:{port}"))
+    return [program, "-e", "stderr", "-p", f"{place}/{{slot}}/", "-c", conf]
+
+
+def java(programs, place, port):
+    program = need("java")
+    subprocess.run([need("javac"), "-d", place, SERVERS / "Hello.java"], check=True)
+    (place / "Hello.class").chmod(0o644)
+    frugal = ["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx32m"]
+    return [program, *frugal, "-cp", place, "Hello", port]
+
+
+ALL = (c_hello, node, static_go, python_http_server, python_asyncio, nginx, java)
