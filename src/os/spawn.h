@@ -100,8 +100,8 @@ enum spawn_report spawn_read_report(int report_fd, int *ret_notify_fd,
  * @size:      of @ret_path, in bytes
  *
  * Returns 0; -ENOENT if there is none, -EACCES if there is one that may not be
- * executed, -ENAMETOOLONG if a path with a '/' has no room. Any thread. May
- * block as file systems do.
+ * executed; for a path with a '/' also -ENAMETOOLONG, -ENOTDIR and the like. Any
+ * thread. May block as file systems do.
  */
 int spawn_find(const char *command, const char *search, char *ret_path, size_t size);
 

@@ -1,15 +1,16 @@
+/*
+ * Finds a tree in a census of all processes: /proc is read once from end to
+ * end, and what is in the tree worked out from the result.
+ */
 #include "os/tree.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "base/own.h"
 #include "os/procfs.h"
-
-#define ENVIRONMENT_MAX 131072 /* what we read of a process's environment */
 
 struct member {
 	pid_t pid;
@@ -50,24 +51,20 @@ static int count_in(const struct procfs_process *process, void *arg)
 /* Whether the environment that @pid was started with has the variable @mark. */
 static bool has_mark(pid_t pid, const char *mark)
 {
-	own_free char *text = NULL;
-	own_fd fd = NO_FD;
+	own_free char *variable = NULL;
+	size_t size = 0;
+	bool is_found = false;
 	char path[64];
-	ssize_t n;
+	FILE *file;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	text = malloc(ENVIRONMENT_MAX + 1);
-	if (fd < 0 || !text)
+	file = fopen(path, "re");
+	if (!file)
 		return false;
-	n = read(fd, text, ENVIRONMENT_MAX);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	for (char *at = text; at < text + n; at += strlen(at) + 1)
-		if (strcmp(at, mark) == 0)
-			return true;
-	return false;
+	while (!is_found && getdelim(&variable, &size, '\0', file) > 0)
+		is_found = strcmp(variable, mark) == 0;
+	(void)fclose(file);
+	return is_found;
 }
 
 static int by_pid(const void *one, const void *two)
@@ -79,37 +76,55 @@ static int by_pid(const void *one, const void *two)
 }
 
 /* /proc lists processes by rising pid. */
-static bool is_member(const struct census *c, pid_t pid)
+static struct member *find(const struct census *c, pid_t pid)
 {
 	const struct member wanted = { .pid = pid };
-	const struct member *found = bsearch(&wanted, c->members, c->n, sizeof(wanted), by_pid);
 
-	return found && found->is_ours;
+	return bsearch(&wanted, c->members, c->n, sizeof(wanted), by_pid);
 }
 
-/* Children may stand before their parents: look again until nothing is found. */
-static void find_members(struct census *c, pid_t leader, const char *mark)
+/* Those that need no other to be known. */
+static void find_first(struct census *c, const struct tree *t)
 {
 	const pid_t self = getpid();
-	bool has_found;
+	/* The number of a session is not given to a process while anybody is in it. */
+	const bool is_session_empty = t->is_reaped && find(c, t->leader);
 
 	for (size_t i = 0; i < c->n; i++) {
 		struct member *m = &c->members[i];
 
-		m->is_ours = m->pid != self && (m->session == leader || m->parent == leader ||
-						(m->parent == self && has_mark(m->pid, mark)));
+		if (m->pid == self)
+			continue;
+		m->is_ours = (m->session == t->leader && !is_session_empty) ||
+			     (m->parent == t->leader && !t->is_reaped) ||
+			     (m->parent == self && has_mark(m->pid, t->mark));
 	}
-	do {
-		has_found = false;
-		for (size_t i = 0; i < c->n; i++) {
-			struct member *m = &c->members[i];
+}
 
-			if (m->is_ours || m->pid == self || !is_member(c, m->parent))
-				continue;
-			m->is_ours = true;
-			has_found = true;
-		}
-	} while (has_found);
+/* Children of those that are known. Returns whether there were any. */
+static bool find_children(struct census *c)
+{
+	const pid_t self = getpid();
+	bool has_found = false;
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct member *m = &c->members[i];
+		const struct member *parent = find(c, m->parent);
+
+		if (m->is_ours || m->pid == self || !parent || !parent->is_ours)
+			continue;
+		m->is_ours = true;
+		has_found = true;
+	}
+	return has_found;
+}
+
+static void find_members(struct census *c, const struct tree *t)
+{
+	find_first(c, t);
+	/* Children may stand before their parents: look again until nothing is found. */
+	while (find_children(c))
+		;
 }
 
 /* A pid may be another process's by now: its directory in /proc is not. */
@@ -127,18 +142,21 @@ static bool signal_member(const struct member *m, int signal)
 	return syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0) == 0;
 }
 
-int tree_signal(pid_t leader, const char *mark, int signal)
+int tree_signal(const struct tree *t, int signal)
 {
 	struct census c = { 0 };
 	int n = 0;
 	int r = procfs_for_each_process(count_in, &c);
 
 	if (r == 0)
-		find_members(&c, leader, mark);
-	for (size_t i = 0; r == 0 && i < c.n; i++)
-		if (c.members[i].is_ours && c.members[i].pid != leader &&
-		    signal_member(&c.members[i], signal))
+		find_members(&c, t);
+	for (size_t i = 0; r == 0 && i < c.n; i++) {
+		const struct member *m = &c.members[i];
+		bool is_leader = m->pid == t->leader && !t->is_reaped;
+
+		if (m->is_ours && !is_leader && signal_member(m, signal))
 			n++;
+	}
 	free(c.members);
 	return r < 0 ? r : n;
 }

@@ -5,20 +5,26 @@
 #ifndef BERTH_OS_TREE_H
 #define BERTH_OS_TREE_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <sys/types.h>
+
+struct tree {
+	pid_t leader;     /* it leads, or led, a session of its own */
+	bool is_reaped;   /* the leader: its number may be another process's by now */
+	const char *mark; /* "NAME=value" in the environment that the leader was started with */
+};
 
 /*
  * tree_signal - send @signal to all of a tree but its leader
  *
- * @leader: its pid, also when it is dead and reaped; it led a session of its own
- * @mark:   "NAME=value" in the environment that the leader was started with
- *
  * We must be the subreaper of the tree: what lost its parent is our child then,
- * and is told from others by its session or by the mark. A process that forks
- * meanwhile may be missed: call again until the tree is gone. Returns how many
- * were signalled, or -errno if /proc cannot be read.
+ * and is told from others by its session or by the mark. So one that has left
+ * the session, lost its parent and overwritten its environment is not found. A
+ * process that forks meanwhile may be missed: call again until the tree is gone.
+ *
+ * Returns how many were signalled, or -errno if /proc cannot be read. Any
+ * thread. Does not block.
  */
-int tree_signal(pid_t leader, const char *mark, int signal);
+int tree_signal(const struct tree *t, int signal);
 
 #endif

@@ -15,8 +15,6 @@
 #define KILL_AGAIN_FIRST_MS 10
 #define KILL_AGAIN_MAX_MS   1000
 
-extern char **environ;
-
 static void on_closed(uv_handle_t *handle)
 {
 	struct process *p = handle->data;
@@ -147,8 +145,14 @@ void process_signal_leader(const struct process *p, int signal)
 
 void process_signal_rest(const struct process *p, int signal)
 {
+	const struct tree tree = {
+		.leader = process_pid(p),
+		.is_reaped = p->has_exited,
+		.mark = p->mark,
+	};
+
 	if (!p->is_gone)
-		(void)tree_signal(process_pid(p), p->mark, signal);
+		(void)tree_signal(&tree, signal);
 }
 
 void process_kill(struct process *p)
@@ -207,7 +211,7 @@ static int start_leader(struct process *p, const struct process_start *start,
 		r = spawn(&request, &leader);
 	}
 	worker_args_done(&args);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	p->client.source.pid = leader.pid;
 	p->pidfd = leader.pidfd;

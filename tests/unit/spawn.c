@@ -1,0 +1,512 @@
+/*
+ * Starting real programs, and what they find when they start.
+ */
+#include "os/spawn.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "os/filter.h"
+#include "os/notif.h"
+#include "run_suite.h"
+
+#define NOBODY      65534
+#define DEADLINE_MS 5000 /* for what happens at once */
+#define OUTPUT_MAX  8192
+
+/* A list as exec() takes it. */
+#define TEXTS(...) ((char *const *)(const char *const[]){ __VA_ARGS__, NULL })
+
+static struct spawn_inherited inherited;
+static struct spawned child;
+static int output_fd; /* where we read what it writes */
+
+/* Waits until @fd is readable, or at its end. */
+static void await(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	ck_assert_int_eq(poll(&p, 1, DEADLINE_MS), 1);
+}
+
+static enum spawn_report next_report(int *ret_notify_fd, struct spawn_failure *ret_failure)
+{
+	await(child.report_fd);
+	return spawn_read_report(child.report_fd, ret_notify_fd, ret_failure);
+}
+
+/* Its stdout and stderr come to us through one pipe. */
+static int try_start(const char *path, char *const *argv)
+{
+	struct sock_fprog *filter = NULL;
+	struct spawn_request request = {
+		.path = path,
+		.argv = argv,
+		.envp = TEXTS("A=1", "B=2"),
+		.inherited = &inherited,
+	};
+	int ends[2];
+	int r;
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(filter_new(&filter), 0);
+	request.filter = filter;
+	request.stdout_fd = request.stderr_fd = ends[1];
+	output_fd = ends[0];
+	r = spawn(&request, &child);
+	(void)close(ends[1]);
+	(void)filter_free(filter);
+	return r;
+}
+
+/* Starts what becomes a running program. */
+static void start(const char *path, char *const *argv)
+{
+	struct spawn_failure failure;
+	int notify_fd = NO_FD;
+
+	ck_assert_int_eq(try_start(path, argv), 0);
+	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_NOTIFY);
+	(void)close(notify_fd);
+}
+
+/* All that it writes until its end. */
+static const char *read_output(void)
+{
+	static char text[OUTPUT_MAX];
+	size_t used = 0;
+	ssize_t n;
+
+	while ((n = read(output_fd, text + used, sizeof(text) - 1 - used)) > 0)
+		used += (size_t)n;
+	ck_assert_int_eq(n, 0);
+	text[used] = '\0';
+	return text;
+}
+
+static const char *output_of(const char *script)
+{
+	start("/bin/sh", TEXTS("sh", "-c", script));
+	return read_output();
+}
+
+/* Its exit status; it is reaped. */
+static int exit_status(void)
+{
+	siginfo_t info;
+
+	ck_assert_int_eq(waitid(P_PIDFD, (id_t)child.pidfd, &info, WEXITED), 0);
+	ck_assert_int_eq(info.si_pid, child.pid);
+	ck_assert_int_eq(info.si_code, CLD_EXITED);
+	return info.si_status;
+}
+
+/* --- what a program finds --- */
+
+START_TEST(a_program_gets_its_arguments_environment_and_pipes)
+{
+	start("/bin/sh",
+	      TEXTS("sh", "-c", "echo $1 $2 $A$B; echo err >&2; exit 7", "sh", "x", "y"));
+	ck_assert_str_eq(read_output(), "x y 12\nerr\n");
+	ck_assert_int_eq(exit_status(), 7);
+}
+END_TEST
+
+START_TEST(its_stdin_is_empty)
+{
+	ck_assert_str_eq(output_of("cat; readlink /proc/self/fd/0"), "/dev/null\n");
+}
+END_TEST
+
+START_TEST(it_leads_a_session_of_its_own)
+{
+	start("/bin/true", TEXTS("true"));
+	ck_assert_int_eq(getsid(child.pid), child.pid);
+	ck_assert_int_eq(exit_status(), 0);
+}
+END_TEST
+
+static void ignore_it(int number)
+{
+	(void)number;
+}
+
+/* What stands behind "SigIgn:" and the like; signal n is bit n - 1. */
+static unsigned long long signal_set(const char *status, const char *name)
+{
+	const char *line = strstr(status, name);
+
+	ck_assert_ptr_nonnull(line);
+	return strtoull(line + strlen(name), NULL, 16);
+}
+
+START_TEST(its_signals_are_those_of_a_fresh_program)
+{
+	const char *status;
+	sigset_t blocked;
+
+	/* what our user ignores */
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+	spawn_note_inherited(&inherited);
+
+	/* what the primary does */
+	(void)signal(SIGHUP, ignore_it);
+	(void)signal(SIGTERM, ignore_it);
+	(void)signal(SIGUSR1, SIG_IGN);
+	(void)sigemptyset(&blocked);
+	(void)sigaddset(&blocked, SIGUSR2);
+	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
+
+	start("/bin/cat", TEXTS("cat", "/proc/self/status"));
+	status = read_output();
+	ck_assert_uint_eq(signal_set(status, "SigBlk:"), 0);
+	ck_assert_uint_eq(signal_set(status, "SigCgt:"), 0);
+	ck_assert_uint_eq(signal_set(status, "SigIgn:"), 1 << (SIGHUP - 1));
+}
+END_TEST
+
+START_TEST(our_own_signals_stay_as_they_are)
+{
+	struct sigaction now;
+	sigset_t before, after;
+
+	(void)signal(SIGTERM, ignore_it);
+	(void)sigemptyset(&before);
+	(void)sigaddset(&before, SIGUSR2);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	start("/bin/true", TEXTS("true"));
+	(void)sigprocmask(SIG_SETMASK, NULL, &after);
+	ck_assert(sigismember(&after, SIGUSR2));
+	ck_assert(!sigismember(&after, SIGTERM));
+	ck_assert_int_eq(sigaction(SIGTERM, NULL, &now), 0);
+	ck_assert(now.sa_handler == ignore_it);
+}
+END_TEST
+
+START_TEST(it_may_open_as_many_files_as_our_user_may)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = 77;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	spawn_note_inherited(&inherited);
+	spawn_raise_files();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(limit.rlim_cur, limit.rlim_max);
+	ck_assert_str_eq(output_of("ulimit -n"), "77\n");
+}
+END_TEST
+
+START_TEST(an_ordinary_user_can_start_programs)
+{
+	if (geteuid() == 0)
+		ck_assert_int_eq(setresuid(NOBODY, NOBODY, NOBODY), 0);
+	ck_assert_str_eq(output_of("grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status"),
+			 "NoNewPrivs:\t1\nSeccomp:\t2\n");
+}
+END_TEST
+
+/* --- what is reported --- */
+
+START_TEST(first_comes_the_notify_fd_then_that_the_program_runs)
+{
+	struct spawn_failure failure;
+	int notify_fd = NO_FD;
+
+	ck_assert_int_eq(try_start("/bin/sleep", TEXTS("sleep", "1000")), 0);
+	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_NOTIFY);
+	ck_assert_int_ge(notify_fd, 0);
+	ck_assert(fcntl(notify_fd, F_GETFD) & FD_CLOEXEC);
+	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_RUNNING);
+	ck_assert(!notif_is_deserted(notify_fd));
+
+	ck_assert_int_eq(pidfd_send_signal(child.pidfd, SIGKILL, NULL, 0), 0);
+	await(child.pidfd);
+	ck_assert_int_eq(waitpid(child.pid, NULL, 0), child.pid);
+	ck_assert(notif_is_deserted(notify_fd));
+}
+END_TEST
+
+START_TEST(without_a_report_there_is_nothing_to_wait_for)
+{
+	struct spawn_failure failure;
+	int notify_fd = NO_FD;
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	ck_assert_int_eq(spawn_read_report(pair[0], &notify_fd, &failure), SPAWN_REPORT_NOTHING);
+	ck_assert_int_eq(notify_fd, NO_FD);
+}
+END_TEST
+
+/* It gets as far as the notify fd, fails, and nothing comes after that. */
+static void assert_fails_to_execute(const char *path, int error)
+{
+	struct spawn_failure failure;
+	int notify_fd = NO_FD;
+
+	ck_assert_int_eq(try_start(path, TEXTS("x")), 0);
+	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_NOTIFY);
+	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_FAILED);
+	ck_assert_int_eq(failure.stage, SPAWN_STAGE_EXEC);
+	ck_assert_int_eq(failure.error, error);
+	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_RUNNING);
+	ck_assert_int_eq(exit_status(), 127);
+}
+
+START_TEST(a_program_that_cannot_be_executed_is_reported)
+{
+	assert_fails_to_execute("/nowhere/at/all", ENOENT);
+	assert_fails_to_execute("/etc/passwd", EACCES);
+	assert_fails_to_execute("/", EACCES);
+}
+END_TEST
+
+START_TEST(a_filter_that_the_kernel_refuses_is_reported)
+{
+	struct sock_fprog nothing = { 0 };
+	struct spawn_request request = {
+		.path = "/bin/true",
+		.argv = TEXTS("true"),
+		.envp = TEXTS("A=1"),
+		.inherited = &inherited,
+		.filter = &nothing,
+		.stdout_fd = STDOUT_FILENO,
+		.stderr_fd = STDERR_FILENO,
+	};
+	struct spawn_failure failure;
+	int notify_fd = NO_FD;
+
+	ck_assert_int_eq(spawn(&request, &child), 0);
+	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_FAILED);
+	ck_assert_int_eq(failure.stage, SPAWN_STAGE_FILTER);
+	ck_assert_int_eq(failure.error, EINVAL);
+	ck_assert_int_eq(exit_status(), 127);
+}
+END_TEST
+
+START_TEST(a_notify_fd_that_we_have_no_room_for_is_reported_as_a_failure)
+{
+	struct rlimit none = inherited.files;
+	struct spawn_failure failure;
+	int notify_fd = NO_FD;
+
+	none.rlim_cur = 0;
+	ck_assert_int_eq(try_start("/bin/sleep", TEXTS("sleep", "1000")), 0);
+	await(child.report_fd);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert_int_eq(spawn_read_report(child.report_fd, &notify_fd, &failure),
+			 SPAWN_REPORT_FAILED);
+	ck_assert_int_eq(failure.stage, SPAWN_STAGE_FILTER);
+	ck_assert_int_eq(failure.error, EMFILE);
+	ck_assert_int_eq(notify_fd, NO_FD);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &inherited.files), 0);
+}
+END_TEST
+
+static _Noreturn void start_and_die(int line)
+{
+	start("/bin/sleep", TEXTS("sleep", "1000"));
+	(void)!write(line, &child.pid, sizeof(child.pid));
+	(void)pause();
+	_exit(0);
+}
+
+START_TEST(a_worker_does_not_outlive_the_primary)
+{
+	int line[2];
+	pid_t primary;
+	pid_t worker;
+	int pidfd;
+
+	/* so that the worker is ours to reap, and its number stays its own until then */
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(pipe2(line, O_CLOEXEC), 0);
+	primary = fork();
+	if (primary == 0)
+		start_and_die(line[1]);
+	ck_assert_int_eq(read(line[0], &worker, sizeof(worker)), sizeof(worker));
+	pidfd = pidfd_open(worker, 0);
+	ck_assert_int_ge(pidfd, 0);
+	ck_assert_int_eq(kill(primary, SIGKILL), 0);
+	await(pidfd);
+}
+END_TEST
+
+/* --- which file a command is --- */
+
+static char place[] = "/tmp/berth-spawn-XXXXXX";
+
+static void make_file(const char *name, mode_t mode)
+{
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", place, name);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, mode);
+	ck_assert_int_ge(fd, 0);
+	(void)close(fd);
+}
+
+static void make_directory(const char *name)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", place, name);
+	ck_assert_int_eq(mkdir(path, 0755), 0);
+}
+
+/* one: tool; two: tool, plain (not executable), folder/ (a directory) */
+static void make_place(void)
+{
+	(void)umask(0);
+	ck_assert_ptr_nonnull(mkdtemp(place));
+	ck_assert_int_eq(chdir(place), 0);
+	make_directory("one");
+	make_directory("two");
+	make_directory("two/folder");
+	make_file("one/tool", 0755);
+	make_file("two/tool", 0755);
+	make_file("two/plain", 0644);
+}
+
+static void remove_place(void)
+{
+	static const char *const made[] = { "one/tool",   "two/tool", "two/plain",
+					    "two/folder", "one",      "two" };
+
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++)
+		(void)remove(made[i]);
+	(void)rmdir(place);
+}
+
+static void assert_finds(const char *command, const char *search, const char *path)
+{
+	char found[PATH_MAX];
+
+	ck_assert_int_eq(spawn_find(command, search, found, sizeof(found)), 0);
+	ck_assert_str_eq(found, path);
+}
+
+static void assert_finds_none(const char *command, const char *search, int error)
+{
+	char found[PATH_MAX] = "untouched";
+
+	ck_assert_int_eq(spawn_find(command, search, found, sizeof(found)), -error);
+	ck_assert_str_eq(found, "untouched");
+}
+
+START_TEST(a_command_is_searched_for_in_order)
+{
+	make_place();
+	assert_finds("tool", "one:two", "one/tool");
+	assert_finds("tool", "two:one", "two/tool");
+	assert_finds("tool", "/nowhere:two/plain:two", "two/tool");
+	assert_finds_none("tool", "", ENOENT);
+	assert_finds_none("nothing", "one:two", ENOENT);
+	assert_finds_none("", "one:two", ENOENT);
+	remove_place();
+}
+END_TEST
+
+START_TEST(without_a_path_variable_the_usual_places_are_searched)
+{
+	char found[PATH_MAX];
+
+	ck_assert_int_eq(spawn_find("sh", NULL, found, sizeof(found)), 0);
+	ck_assert_int_eq(found[0], '/');
+}
+END_TEST
+
+START_TEST(a_command_with_a_slash_is_not_searched_for)
+{
+	make_place();
+	assert_finds("one/tool", "two", "one/tool");
+	assert_finds("./one/tool", NULL, "./one/tool");
+	assert_finds("/bin/sh", "one", "/bin/sh");
+	assert_finds_none("one/nothing", "one", ENOENT);
+	assert_finds_none("one/tool/x", "one", ENOTDIR);
+	remove_place();
+}
+END_TEST
+
+START_TEST(an_empty_element_of_the_path_is_the_working_directory)
+{
+	make_place();
+	ck_assert_int_eq(chdir("one"), 0);
+	assert_finds("tool", ":../two", "tool");
+	assert_finds("tool", "../two:", "../two/tool");
+	assert_finds("tool", "/nowhere:", "tool");
+	ck_assert_int_eq(chdir(".."), 0);
+	remove_place();
+}
+END_TEST
+
+START_TEST(what_may_not_be_executed_is_told_from_what_is_not_there)
+{
+	make_place();
+	assert_finds_none("plain", "two", EACCES);
+	assert_finds_none("plain", "two:one:/nowhere", EACCES);
+	assert_finds_none("two/plain", NULL, EACCES);
+	assert_finds_none("folder", "two", EACCES);
+	assert_finds_none("two/folder", NULL, EACCES);
+	make_file("one/plain", 0755);
+	assert_finds("plain", "two:one", "one/plain");
+	(void)remove("one/plain");
+	remove_place();
+}
+END_TEST
+
+START_TEST(a_path_that_has_no_room_is_refused)
+{
+	char found[10] = "untouched";
+
+	ck_assert_int_eq(spawn_find("/bin/true", NULL, found, sizeof("/bin/true") - 1),
+			 -ENAMETOOLONG);
+	ck_assert_str_eq(found, "untouched");
+	ck_assert_int_eq(spawn_find("/bin/true", NULL, found, sizeof("/bin/true")), 0);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_program_gets_its_arguments_environment_and_pipes,
+		its_stdin_is_empty,
+		it_leads_a_session_of_its_own,
+		its_signals_are_those_of_a_fresh_program,
+		our_own_signals_stay_as_they_are,
+		it_may_open_as_many_files_as_our_user_may,
+		an_ordinary_user_can_start_programs,
+		first_comes_the_notify_fd_then_that_the_program_runs,
+		without_a_report_there_is_nothing_to_wait_for,
+		a_program_that_cannot_be_executed_is_reported,
+		a_filter_that_the_kernel_refuses_is_reported,
+		a_notify_fd_that_we_have_no_room_for_is_reported_as_a_failure,
+		a_worker_does_not_outlive_the_primary,
+		a_command_is_searched_for_in_order,
+		without_a_path_variable_the_usual_places_are_searched,
+		a_command_with_a_slash_is_not_searched_for,
+		an_empty_element_of_the_path_is_the_working_directory,
+		what_may_not_be_executed_is_told_from_what_is_not_there,
+		a_path_that_has_no_room_is_refused,
+	};
+
+	spawn_note_inherited(&inherited);
+	return RUN_SUITE("spawn", tests);
+}

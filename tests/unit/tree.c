@@ -1,0 +1,370 @@
+/*
+ * Who belongs to a process tree. The program that is tested on is this one:
+ * started with an argument, it grows a tree.
+ */
+#include "os/tree.h"
+
+#include <check.h>
+#include <errno.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "run_suite.h"
+
+#define MARK        "BERTH_RUN=1.1"
+#define OTHER_MARK  "BERTH_RUN=1.11"
+#define DEADLINE_MS 5000 /* for what happens at once */
+#define LIFETIME_S  60   /* of what a failed test leaves behind */
+#define PADDING     200000
+#define ALL         6 /* KINDS of a tree without its leader */
+
+/* A list as exec() takes it. */
+#define TEXTS(...) ((char *const *)(const char *const[]){ __VA_ARGS__, NULL })
+
+enum kind {
+	LEADER,
+	CHILD,
+	SESSION,       /* a child in a session of its own */
+	GRANDCHILD,    /* its child */
+	DAEMON,        /* forked twice, in a session of its own, without parent */
+	DAEMONS_CHILD, /* its child */
+	ORPHAN,        /* in the leader's session, without parent */
+	KINDS,
+};
+
+struct announcement {
+	enum kind kind;
+	pid_t pid;
+};
+
+/* --- growing a tree --- */
+
+static _Noreturn void stay(int line, enum kind kind)
+{
+	const struct announcement a = { kind, getpid() };
+
+	(void)alarm(LIFETIME_S);
+	(void)!write(line, &a, sizeof(a));
+	for (;;)
+		(void)pause();
+}
+
+static void fork_one(int line, enum kind kind)
+{
+	if (fork() == 0)
+		stay(line, kind);
+}
+
+static void be_session(int line)
+{
+	(void)setsid();
+	fork_one(line, GRANDCHILD);
+	stay(line, SESSION);
+}
+
+static void be_daemon(int line)
+{
+	(void)setsid();
+	if (fork() == 0) {
+		fork_one(line, DAEMONS_CHILD);
+		stay(line, DAEMON);
+	}
+	_exit(0);
+}
+
+static void be_parent_of_orphan(int line)
+{
+	fork_one(line, ORPHAN);
+	_exit(0);
+}
+
+static pid_t fork_into(int line, void (*be)(int line))
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		be(line);
+	return pid;
+}
+
+/* What the program does when it's started with the number of a line and "all" or "alone". */
+static _Noreturn void grow(int line, const char *what)
+{
+	if (strcmp(what, "all") == 0) {
+		fork_one(line, CHILD);
+		(void)fork_into(line, be_session);
+		(void)waitpid(fork_into(line, be_daemon), NULL, 0);
+		(void)waitpid(fork_into(line, be_parent_of_orphan), NULL, 0);
+	}
+	stay(line, LEADER);
+}
+
+/* --- looking at one --- */
+
+struct grown {
+	pid_t pids[KINDS];
+	int pidfds[KINDS];
+};
+
+static pid_t start_leader(int line, const char *what, const char *mark)
+{
+	char number[16];
+	char *padding = malloc(PADDING);
+	pid_t pid;
+
+	ck_assert_ptr_nonnull(padding);
+	memset(padding, 'x', PADDING - 1);
+	padding[PADDING - 1] = '\0';
+	(void)snprintf(number, sizeof(number), "%d", line);
+	pid = fork();
+	if (pid == 0) {
+		(void)setsid();
+		/* a variable cannot be longer than 128 KiB: two halves */
+		(void)execve("/proc/self/exe", TEXTS("tree", number, what),
+			     TEXTS(padding + PADDING / 2, padding + PADDING / 2, mark));
+		_exit(127);
+	}
+	free(padding);
+	return pid;
+}
+
+/* Starts one and waits until all of it is there. */
+static void start(const char *what, const char *mark, struct grown *ret_grown)
+{
+	int n_left = strcmp(what, "all") == 0 ? KINDS : 1;
+	struct announcement a;
+	int line[2];
+
+	memset(ret_grown, 0, sizeof(*ret_grown));
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(pipe(line), 0);
+	(void)start_leader(line[1], what, mark);
+	(void)close(line[1]);
+	for (; n_left > 0; n_left--) {
+		ck_assert_int_eq(read(line[0], &a, sizeof(a)), sizeof(a));
+		ret_grown->pids[a.kind] = a.pid;
+		ret_grown->pidfds[a.kind] = pidfd_open(a.pid, 0);
+		ck_assert_int_ge(ret_grown->pidfds[a.kind], 0);
+	}
+	(void)close(line[0]);
+}
+
+static struct tree tree_of(const struct grown *g)
+{
+	return (struct tree){ .leader = g->pids[LEADER], .mark = MARK };
+}
+
+/* Waits for its end. */
+static void await_end(const struct grown *g, enum kind kind)
+{
+	struct pollfd p = { .fd = g->pidfds[kind], .events = POLLIN };
+
+	ck_assert_msg(poll(&p, 1, DEADLINE_MS) == 1, "kind %d did not end", kind);
+}
+
+/* Ends the leader, and reaps it: by which signal did it die? */
+static int end_leader(const struct grown *g)
+{
+	int status;
+
+	ck_assert_int_eq(pidfd_send_signal(g->pidfds[LEADER], SIGTERM, NULL, 0), 0);
+	ck_assert_int_eq(waitpid(g->pids[LEADER], &status, 0), g->pids[LEADER]);
+	ck_assert(WIFSIGNALED(status));
+	return WTERMSIG(status);
+}
+
+static void assert_all_but_the_leader_end(const struct grown *g)
+{
+	for (int kind = LEADER + 1; kind < KINDS; kind++)
+		await_end(g, kind);
+}
+
+START_TEST(all_of_a_tree_but_the_leader_is_found)
+{
+	struct grown g;
+	struct tree t;
+
+	start("all", MARK, &g);
+	t = tree_of(&g);
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
+	assert_all_but_the_leader_end(&g);
+	ck_assert_int_eq(end_leader(&g), SIGTERM);
+}
+END_TEST
+
+START_TEST(all_of_a_tree_is_found_when_its_leader_is_gone)
+{
+	struct grown g;
+	struct tree t;
+
+	start("all", MARK, &g);
+	(void)end_leader(&g);
+	t = tree_of(&g);
+	t.is_reaped = true;
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
+	assert_all_but_the_leader_end(&g);
+}
+END_TEST
+
+START_TEST(all_of_a_tree_is_found_when_its_leader_is_not_yet_reaped)
+{
+	struct grown g;
+	struct tree t;
+
+	start("all", MARK, &g);
+	ck_assert_int_eq(pidfd_send_signal(g.pidfds[LEADER], SIGTERM, NULL, 0), 0);
+	await_end(&g, LEADER);
+	t = tree_of(&g);
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
+	assert_all_but_the_leader_end(&g);
+}
+END_TEST
+
+START_TEST(the_dead_are_not_counted)
+{
+	struct grown g;
+	struct tree t;
+
+	start("all", MARK, &g);
+	t = tree_of(&g);
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
+	assert_all_but_the_leader_end(&g);
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), 0);
+	(void)end_leader(&g);
+}
+END_TEST
+
+START_TEST(a_signal_that_is_none_only_counts)
+{
+	struct grown g;
+	struct tree t;
+
+	start("all", MARK, &g);
+	t = tree_of(&g);
+	ck_assert_int_eq(tree_signal(&t, 0), ALL);
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
+	(void)end_leader(&g);
+}
+END_TEST
+
+START_TEST(the_trees_of_others_are_left_alone)
+{
+	struct grown ours, others;
+	struct tree t;
+
+	start("all", OTHER_MARK, &others);
+	start("all", MARK, &ours);
+	t = tree_of(&ours);
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
+	assert_all_but_the_leader_end(&ours);
+	(void)end_leader(&ours);
+	t.is_reaped = true;
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), 0);
+
+	t = tree_of(&others);
+	t.mark = OTHER_MARK;
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
+	ck_assert_int_eq(end_leader(&others), SIGTERM);
+}
+END_TEST
+
+START_TEST(what_has_the_same_mark_and_is_not_our_child_is_left_alone)
+{
+	struct grown g, other;
+	struct tree t;
+	int line[2];
+	pid_t parent;
+
+	start("alone", MARK, &g);
+	(void)end_leader(&g);
+	t = tree_of(&g);
+	t.is_reaped = true;
+
+	/* a primary in the middle, whose child @other is */
+	ck_assert_int_eq(pipe(line), 0);
+	parent = fork();
+	if (parent == 0) {
+		start("alone", MARK, &other);
+		(void)!write(line[1], &other.pids[LEADER], sizeof(pid_t));
+		(void)pause();
+		_exit(0);
+	}
+	ck_assert_int_eq(read(line[0], &other.pids[LEADER], sizeof(pid_t)), sizeof(pid_t));
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), 0);
+	ck_assert_int_eq(kill(other.pids[LEADER], SIGKILL), 0);
+	ck_assert_int_eq(kill(parent, SIGKILL), 0);
+}
+END_TEST
+
+/* A process of a given number, as when numbers begin anew: needs CAP_SYS_ADMIN. */
+static pid_t clone_with_pid(pid_t number)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uint64_t)(uintptr_t)&number,
+		.set_tid_size = 1,
+	};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+START_TEST(a_stranger_that_has_got_the_leaders_number_is_left_alone)
+{
+	struct announcement strangers[2];
+	struct grown g;
+	struct tree t;
+	int line[2];
+	pid_t pid;
+
+	start("alone", MARK, &g);
+	(void)end_leader(&g);
+	t = tree_of(&g);
+	t.is_reaped = true;
+
+	ck_assert_int_eq(pipe(line), 0);
+	pid = clone_with_pid(t.leader);
+	if (pid < 0 && errno == EPERM) {
+		(void)printf("SKIP %s: needs CAP_SYS_ADMIN\n", __func__);
+		return;
+	}
+	if (pid == 0) {
+		(void)setsid();
+		fork_one(line[1], CHILD);
+		stay(line[1], LEADER);
+	}
+	ck_assert_int_eq(pid, t.leader);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(read(line[0], &strangers[i], sizeof(strangers[i])),
+				 sizeof(strangers[i]));
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), 0);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(kill(strangers[i].pid, SIGKILL), 0);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+	const TTest *const tests[] = {
+		all_of_a_tree_but_the_leader_is_found,
+		all_of_a_tree_is_found_when_its_leader_is_gone,
+		all_of_a_tree_is_found_when_its_leader_is_not_yet_reaped,
+		the_dead_are_not_counted,
+		a_signal_that_is_none_only_counts,
+		the_trees_of_others_are_left_alone,
+		what_has_the_same_mark_and_is_not_our_child_is_left_alone,
+		a_stranger_that_has_got_the_leaders_number_is_left_alone,
+	};
+
+	if (argc == 3)
+		grow((int)strtol(argv[1], NULL, 10), argv[2]);
+	return RUN_SUITE("tree", tests);
+}
