@@ -31,12 +31,21 @@ struct choose_input {
 
 #define choose_inline static inline __attribute__((always_inline))
 
-/* What stands at place @i, 0 for a hole or a place that there isn't. */
+/*
+ * What stands at place @i, 0 for a hole or a place that there isn't.
+ *
+ * For the kernel's verifier: without CAP_PERFMON an index must look the same on
+ * every way that leads here, bounded and unknown. So it's mixed with a word
+ * that only the running program knows, taken apart again, and masked.
+ */
 choose_inline __u64 choose_seat_at(const struct steer_port *p, __u32 i)
 {
-	/* The kernel's verifier wants to see the check that a compiler proves away. */
-	__asm__ volatile("" : "+r"(i));
-	return i < STEER_SEATS_MAX ? p->seats[i] : 0;
+	__u32 word = p->policy;
+	__u32 at = i ^ word;
+
+	__asm__ volatile("" : "+r"(at), "+r"(word));
+	at = (at ^ word) & (STEER_SEATS_MAX - 1);
+	return i < STEER_SEATS_MAX ? p->seats[at] : 0;
 }
 
 /* The depth of the queue at place @i; QUEUE_CLOSED also for a hole. */
@@ -103,8 +112,7 @@ choose_inline __u32 choose_begin(struct steer_port *p, const struct choose_input
 /* Turn @t of the scan; returns 1 when it has found what it wants. */
 choose_inline int choose_look(struct choose_scan *scan, __u32 t, choose_queue_fn *queue)
 {
-	__u32 n = scan->n;
-	__u32 i = n ? (scan->start + t) % n : 0;
+	__u32 i = (scan->start + t) % scan->n; /* choose_begin() sees to it that there is a seat */
 	__u32 depth = choose_queue_at(scan->port, i, queue);
 	int is_wanted = depth == 0 || !scan->wants_empty;
 

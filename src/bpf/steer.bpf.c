@@ -269,6 +269,11 @@ static __always_inline int pass_to_anchor(struct passage *way)
 
 	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) == 0) {
 		__sync_fetch_and_add(&way->port->to_anchor, 1);
+		/*
+		 * Or the compiler makes one addition of the two, to a pointer that is
+		 * computed: without CAP_PERFMON the kernel forbids that.
+		 */
+		__asm__ volatile("" : : : "memory");
 		return SK_PASS;
 	}
 	__sync_fetch_and_add(&way->port->refused, 1);
