@@ -1,3 +1,7 @@
+/*
+ * What is done to sockets. Those that we make have what matters to berth before
+ * they are bound; a worker's own are changed no more than they must be.
+ */
 #include "os/sock.h"
 
 #include <fcntl.h>
@@ -59,7 +63,7 @@ int sock_facts(int fd, struct sock_facts *ret_facts)
 int sock_own_netns(uint64_t *ret_cookie)
 {
 	own_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sock_facts f;
+	struct sock_facts f = { 0 };
 	int r;
 
 	if (fd < 0)
@@ -75,11 +79,12 @@ int sock_bound_to(int fd, const struct sock_facts *facts, struct addr *ret_addr)
 {
 	struct sockaddr_storage bytes;
 	socklen_t size = sizeof(bytes);
-	struct addr a;
+	struct addr a = { .family = AF_UNIX };
 
 	if (getsockname(fd, (struct sockaddr *)&bytes, &size) < 0)
 		return -errno;
-	if (addr_from_sockaddr(&bytes, size, &a) != ADDR_OK)
+	/* A Unix socket that is not bound has an address without a path, which is none. */
+	if (addr_from_sockaddr(&bytes, size, &a) != ADDR_OK && facts->family != AF_UNIX)
 		return -EAFNOSUPPORT;
 	if (a.family != AF_UNIX)
 		a.protocol = (uint16_t)facts->protocol;
@@ -90,11 +95,10 @@ int sock_bound_to(int fd, const struct sock_facts *facts, struct addr *ret_addr)
 	return 0;
 }
 
-int sock_sharing(int fd, struct sock_sharing *ret_sharing)
+void sock_sharing(int fd, struct sock_sharing *ret_sharing)
 {
 	ret_sharing->reuse_addr = option(fd, SOL_SOCKET, SO_REUSEADDR);
 	ret_sharing->reuse_port = option(fd, SOL_SOCKET, SO_REUSEPORT);
-	return 0;
 }
 
 int sock_make_sharable(int fd)
@@ -264,5 +268,7 @@ bool sock_unix_is_alive(const struct addr *a)
 	struct sockaddr_storage bytes;
 	socklen_t size = addr_to_sockaddr(a, &bytes);
 
-	return fd < 0 || connect(fd, (struct sockaddr *)&bytes, size) == 0 || errno != ECONNREFUSED;
+	if (fd < 0 || connect(fd, (struct sockaddr *)&bytes, size) == 0)
+		return true;
+	return errno != ECONNREFUSED && errno != ENOENT;
 }

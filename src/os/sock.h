@@ -25,54 +25,75 @@ struct sock_facts {
 	uid_t uid; /* whom a reuseport group takes it to belong to */
 };
 
-/* -ENOTSOCK if @fd is no socket. */
+/* SO_REUSEADDR and SO_REUSEPORT, as they are set. */
+struct sock_sharing {
+	int reuse_addr;
+	int reuse_port;
+};
+
+/*
+ * None of these takes or keeps a descriptor that it is given; one that it makes
+ * is the caller's, non-blocking, and closed on exec. Any thread. None blocks.
+ */
+
+/* What @fd is. 0; -ENOTSOCK or -EBADF if it is no socket. */
 int sock_facts(int fd, struct sock_facts *ret_facts);
 
-/* The cookie of the network namespace that we make sockets in. */
+/* The cookie of the network namespace that we make sockets in. 0, or -errno without a socket. */
 int sock_own_netns(uint64_t *ret_cookie);
 
-/* What @fd is bound to; port 0 when it isn't. */
+/*
+ * sock_bound_to - the address that a socket has
+ *
+ * @facts:     of @fd
+ * @ret_addr:  port 0, or no path, if it is not bound
+ *
+ * Returns 0; -EAFNOSUPPORT for a family that is not ours.
+ */
 int sock_bound_to(int fd, const struct sock_facts *facts, struct addr *ret_addr);
 
 /*
  * sock_claim - make a listening socket that nobody shares: the true answer to
  * "is this address free", and an open door for those of our uid afterwards
  *
- * @a:    TCP or Unix stream address
- * @like: the worker's socket that asks, for the options that matter, or NULL
+ * @a:     TCP or Unix stream address
+ * @like:  the worker's socket that asks, for the options that matter, or NULL
  *
  * Its queue is as long as the kernel allows (net.core.somaxconn).
  *
- * -EADDRINUSE if anybody has it; other errors as bind() and listen() give them.
+ * Returns 0; -EADDRINUSE if anybody has it; other errors as bind() and listen() give them.
  */
 int sock_claim(const struct addr *a, const struct sock_facts *like, int *ret_fd);
 
-/* One more listening socket at an address that we have claimed: the next anchor. */
+/* One more listening socket at a TCP address that we have claimed: the next anchor. 0 or -errno. */
 int sock_join(const struct addr *a, const struct sock_facts *like, int *ret_fd);
 
 /*
  * sock_hold - keep every TCP address of a port number from others, without listening
  *
- * For "8000": only a worker knows which address it will be.
+ * @port:  0: any that is free
+ *
+ * For "8000": only a worker knows which address it will be. Returns 0, or
+ * -errno as bind() gives it: -EADDRINUSE if anybody has it at any address.
  */
 int sock_hold(uint16_t port, int *ret_fd);
 
-/* Lets sock_claim() have an address of the port that @held_fd holds, or no longer. */
+/* Lets sock_claim() have an address of the port that @held_fd holds. 0 or -errno. */
 int sock_loosen(int held_fd);
+
+/* No longer lets it: as after sock_hold(). 0 or -errno. */
 int sock_tighten(int held_fd);
 
+/* listen(), 0 or -errno. */
 int sock_listen(int fd, int backlog);
 
-/* SO_REUSEADDR and SO_REUSEPORT as a member of our groups needs them. */
+/* Sets what a member of our groups needs, before it is bound. 0 or -errno. */
 int sock_make_sharable(int fd);
 
-/* Puts the options back that sock_make_sharable() changed, after a bind that failed. */
-struct sock_sharing {
-	int reuse_addr;
-	int reuse_port;
-};
+/* What sock_make_sharable() would change. */
+void sock_sharing(int fd, struct sock_sharing *ret_sharing);
 
-int sock_sharing(int fd, struct sock_sharing *ret_sharing);
+/* Puts it back, after a bind that failed. */
 void sock_restore_sharing(int fd, const struct sock_sharing *sharing);
 
 /* Binds @fd; 0 or -errno exactly as the kernel gives it. */
@@ -82,7 +103,8 @@ int sock_bind(int fd, const struct addr *a);
  * sock_become - give shared socket @fd what a worker set on its own socket @worker_fd
  *
  * The blocking mode, and the options that connections inherit: those that
- * programs set before they bind. 0 or -errno.
+ * programs set before they bind. Returns 0, or -errno if one of the two is no
+ * descriptor; an option that the kernel refuses is left out.
  */
 int sock_become(int fd, int worker_fd);
 
@@ -98,7 +120,10 @@ void sock_wake(int fd);
 /* Whether connections wait to be accepted at listening socket @fd. */
 bool sock_has_queue(int fd);
 
-/* Whether a process listens at the Unix path @a now; false for a file left behind. */
+/*
+ * Whether a process listens at the Unix path @a now: false where there is no
+ * file, or one that was left behind; true if we cannot know.
+ */
 bool sock_unix_is_alive(const struct addr *a);
 
 #endif
