@@ -1,3 +1,6 @@
+/*
+ * The file of a shared Unix socket: a name that is made again from a second one.
+ */
 #include "os/unix_path.h"
 
 #include <fcntl.h>
@@ -49,7 +52,7 @@ int unix_path_init(struct unix_path *p, const struct addr *a)
 	return 0;
 }
 
-/* 0 if the first name is our file, -ENOENT if there is none, -EADDRINUSE if it's another. */
+/* 0 if the first name is our file, -ENOENT if there is none, -EADDRINUSE if it's another's. */
 static int check_first(const struct unix_path *p)
 {
 	struct stat st;
@@ -81,7 +84,9 @@ int unix_path_restore(const struct unix_path *p)
 		return r;
 	if (!p->second)
 		return -EADDRINUSE;
-	return link(p->second, p->first) < 0 ? -errno : 0;
+	if (link(p->second, p->first) < 0)
+		return errno == EEXIST ? -EADDRINUSE : -errno; /* somebody was quicker */
+	return 0;
 }
 
 void unix_path_chown(const struct unix_path *p, const struct peek_identity *owner)

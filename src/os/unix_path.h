@@ -22,19 +22,27 @@ struct unix_path {
 };
 
 /*
- * unix_path_init - note the file that the bound socket at @a has, and give it its second name
+ * unix_path_init - note the file that a socket has just been bound to, and give it its second name
  *
- * 0 or -errno; unix_path_done() it either way.
+ * @a:  its address; copied
+ *
+ * Returns 0; -ENOMEM, or -errno if the file isn't there. unix_path_done() it
+ * either way. Primary's thread only, as all of these. They block as file systems do.
  */
 int unix_path_init(struct unix_path *p, const struct addr *a);
 
-/* Removes both names, the first only if it is still ours. */
+/* Removes both names, the first only if it is still ours. Takes one that is all zero. */
 void unix_path_done(struct unix_path *p);
 
-/* Makes the first name again if it was unlinked. -EADDRINUSE: something else is there now. */
+/*
+ * unix_path_restore - make the first name again if it was unlinked
+ *
+ * Returns 0, also if it is still there; -EADDRINUSE if something else is there
+ * now, or if there's no second name; another -errno as link() gives it.
+ */
 int unix_path_restore(const struct unix_path *p);
 
-/* Gives the file to whom it would belong, had the worker made it. */
+/* Gives the file to whom it would belong, had the worker made it. Where we may not, it is ours. */
 void unix_path_chown(const struct unix_path *p, const struct peek_identity *owner);
 
 /* Removes a socket file that nobody listens at any more; true if there was one. */
