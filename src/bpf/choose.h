@@ -83,10 +83,10 @@ choose_inline __u32 choose_start(struct steer_port *p, __u32 n, const struct cho
  */
 struct choose_scan {
 	const struct steer_port *port;
-	__u32 n;      /* seats */
-	__u32 start;  /* the place where the scan begins */
-	__u32 passed; /* places passed over on the way to @found */
-	__u32 found;  /* CHOOSE_NONE, or the first open berth met */
+	__u32 n;         /* seats */
+	__u32 start;     /* the place where the scan begins */
+	__u32 passed;    /* places passed over on the way to @found */
+	__u32 found;     /* CHOOSE_NONE, or the first open berth met */
 	int wants_empty; /* go on until there is one whose queue is empty */
 };
 

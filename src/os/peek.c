@@ -89,6 +89,47 @@ int peek_fd(pid_t tid, int fd, int *ret_fd)
 	return 0;
 }
 
+/* Whether the epoll instance @number of @tid has @fd on its list. */
+static bool has_target(pid_t tid, const char *number, int fd)
+{
+	char name[64];
+	char text[PROC_TEXT_MAX];
+	const char *at = text;
+
+	(void)snprintf(name, sizeof(name), "fdinfo/%s", number);
+	if (read_proc(tid, name, text, sizeof(text)) < 0)
+		return false;
+	while ((at = strstr(at, "tfd:"))) {
+		at += strlen("tfd:");
+		if (strtol(at, NULL, 10) == fd)
+			return true;
+	}
+	return false;
+}
+
+bool peek_is_polled(pid_t tid, int fd)
+{
+	char path[64];
+	char link[64];
+	struct dirent *entry;
+	bool is_polled = false;
+	DIR *d;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", tid);
+	d = opendir(path);
+	if (!d)
+		return false;
+	while (!is_polled && (entry = readdir(d))) {
+		ssize_t n = readlinkat(dirfd(d), entry->d_name, link, sizeof(link) - 1);
+
+		link[n > 0 ? n : 0] = '\0';
+		is_polled = strcmp(link, "anon_inode:[eventpoll]") == 0 &&
+			    has_target(tid, entry->d_name, fd);
+	}
+	(void)closedir(d);
+	return is_polled;
+}
+
 int peek_find_socket(pid_t pid, uint64_t inode, int *ret_fd)
 {
 	char path[64];
@@ -191,13 +232,16 @@ bool peek_is_our_netns(pid_t tid)
 	return is_shared_with(tid, "ns/net");
 }
 
+bool peek_sees_our_files(pid_t tid)
+{
+	return is_shared_with(tid, "root") && is_shared_with(tid, "ns/mnt");
+}
+
 int peek_cwd(pid_t tid, char *ret_path, size_t size)
 {
 	char link[64];
 	ssize_t n;
 
-	if (!is_shared_with(tid, "root") || !is_shared_with(tid, "ns/mnt"))
-		return -EXDEV;
 	(void)snprintf(link, sizeof(link), "/proc/%d/cwd", tid);
 	n = readlink(link, ret_path, size);
 	if (n < 0)

@@ -26,6 +26,9 @@ int peek_fd(pid_t tid, int fd, int *ret_fd);
 /* The process that thread @tid belongs to; -ESRCH if it is gone. */
 int peek_process(pid_t tid, pid_t *ret_pid);
 
+/* Whether thread @tid has asked epoll about its descriptor @fd. */
+bool peek_is_polled(pid_t tid, int fd);
+
 /* A descriptor of process @pid that refers to the socket @inode; -ENOENT if it has none. */
 int peek_find_socket(pid_t pid, uint64_t inode, int *ret_fd);
 
@@ -41,11 +44,14 @@ struct peek_identity {
 
 int peek_identity(pid_t tid, struct peek_identity *ret_identity);
 
+/* Whether paths mean the same files to @tid as to us: it has our root and our mounts. */
+bool peek_sees_our_files(pid_t tid);
+
 /*
  * peek_cwd - the working directory of @tid
  *
- * -EXDEV if its root or its mounts are not ours: its paths mean other files.
- * -ENAMETOOLONG if @size bytes have no room for it and a NUL.
+ * 0; -ENAMETOOLONG if @size bytes have no room for it and a NUL; -ESRCH and the like if it
+ * cannot be read.
  */
 int peek_cwd(pid_t tid, char *ret_path, size_t size);
 

@@ -141,7 +141,7 @@ static int make(const struct addr *a, const struct sock_facts *like, int *ret_fd
 	return 0;
 }
 
-int sock_claim(const struct addr *a, const struct sock_facts *like, int *ret_fd)
+static int claim(const struct addr *a, const struct sock_facts *like, bool is_open, int *ret_fd)
 {
 	own_fd fd = NO_FD;
 	int r = make(a, like, &fd);
@@ -149,7 +149,7 @@ int sock_claim(const struct addr *a, const struct sock_facts *like, int *ret_fd)
 	if (r == 0)
 		r = sock_bind(fd, a);
 	/* Not before: with it, the bind would succeed beside a listener of our own uid. */
-	if (r == 0 && a->family != AF_UNIX)
+	if (r == 0 && is_open && a->family != AF_UNIX)
 		r = set_option(fd, SOL_SOCKET, SO_REUSEPORT, on);
 	/* Two that have SO_REUSEADDR may both bind: who listens first has it. */
 	if (r == 0 && listen(fd, SOMAXCONN) < 0)
@@ -158,6 +158,16 @@ int sock_claim(const struct addr *a, const struct sock_facts *like, int *ret_fd)
 		return r;
 	*ret_fd = take_fd(&fd);
 	return 0;
+}
+
+int sock_claim(const struct addr *a, const struct sock_facts *like, int *ret_fd)
+{
+	return claim(a, like, true, ret_fd);
+}
+
+int sock_claim_alone(const struct addr *a, int *ret_fd)
+{
+	return claim(a, NULL, false, ret_fd);
 }
 
 int sock_join(const struct addr *a, const struct sock_facts *like, int *ret_fd)

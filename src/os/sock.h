@@ -66,6 +66,8 @@ int sock_bound_to(int fd, const struct sock_facts *facts, struct addr *ret_addr)
 int sock_claim(const struct addr *a, const struct sock_facts *like, int *ret_fd);
 
 /* One more listening socket at a TCP address that we have claimed: the next anchor. 0 or -errno. */
+int sock_claim_alone(const struct addr *a, int *ret_fd);
+
 int sock_join(const struct addr *a, const struct sock_facts *like, int *ret_fd);
 
 /*

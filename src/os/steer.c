@@ -3,9 +3,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <malloc.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "base/own.h"
 #include "bpf/steer.skel.h"
@@ -24,6 +26,20 @@ struct steer {
 
 #define PORTS_BYTES  (sizeof(struct steer_port) * STEER_PORTS_MAX)
 #define BERTHS_BYTES (sizeof(struct steer_berth) * STEER_BERTHS_MAX)
+
+bool steer_is_permitted(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	const unsigned needed[] = { CAP_BPF, CAP_NET_ADMIN };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!(data[CAP_TO_INDEX(needed[i])].effective & CAP_TO_MASK(needed[i])))
+			return false;
+	return true;
+}
 
 static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
 {

@@ -13,6 +13,9 @@
 
 struct steer;
 
+/* Whether we have the rights that the program needs: CAP_BPF and CAP_NET_ADMIN. */
+bool steer_is_permitted(void);
+
 /*
  * steer_new - load the program, the best one that our rights allow
  *

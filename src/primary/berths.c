@@ -6,6 +6,7 @@
 #include "base/own.h"
 #include "core/seats.h"
 #include "primary/anchor.h"
+#include "primary/idle_ports.h"
 #include "primary/leaving.h"
 
 static struct berth **find(struct port *port, uint64_t cookie)
@@ -30,6 +31,8 @@ static void retire(struct port *port, struct berth **at)
 	berth_indices_give_back(p->indices, b->index);
 	leaving_add(p->leaving, take_fd(&b->fd));
 	free(b);
+	if (!port->berths)
+		idle_ports_note(port);
 }
 
 /* Puts @b behind its index in the maps, and gives it a seat. */

@@ -10,6 +10,7 @@
 #include "os/peek.h"
 #include "primary/berths.h"
 #include "primary/complaint.h"
+#include "primary/shared_port.h"
 #include "primary/unix_port.h"
 
 #define SOCKADDR_MAX ((uint64_t)sizeof(struct sockaddr_storage))
@@ -73,7 +74,7 @@ static bool is_bound(const struct trap *t)
 	struct addr bound;
 
 	if (sock_bound_to(t->fd, &t->facts, &bound) < 0)
-		return true;
+		return false; /* a Unix socket without a path */
 	return bound.family == AF_UNIX ? bound.unix_len > 0 : bound.port != 0;
 }
 
@@ -94,7 +95,7 @@ static int bind_member(const struct trap *t, struct port *port)
 	struct sock_sharing before;
 	int r;
 
-	(void)sock_sharing(t->fd, &before);
+	sock_sharing(t->fd, &before);
 	if (!before.reuse_port && berths_has_worker(port, t->client->source.pid))
 		return -EADDRINUSE;
 	r = make_ours(t, port);
@@ -107,64 +108,112 @@ static int bind_member(const struct trap *t, struct port *port)
 	return r;
 }
 
-/* The port's one socket takes the place of the worker's own. */
-static int bind_shared(const struct trap *t, const struct port *port)
+/*
+ * Another socket takes the place of the worker's own. One that the program has
+ * told epoll about is forgotten there.
+ */
+static int put_in_place(const struct trap *t, int fd)
 {
 	bool cloexec = false;
-	int r = peek_fd_is_cloexec(t->call.tid, (int)t->call.args[0], &cloexec);
+	int target = (int)t->call.args[0];
+	int r = peek_fd_is_cloexec(t->call.tid, target, &cloexec);
 
 	if (r < 0)
 		return r;
-	r = sock_become(port->fd, t->fd);
+	if (peek_is_polled(t->call.tid, target))
+		complain_polled(t->broker, t->client, &t->addr);
+	r = sock_become(fd, t->fd);
 	if (r < 0)
 		return r;
-	return notif_put_fd(t->client->notify_fd, t->call.id, port->fd, (int)t->call.args[0],
-			    cloexec);
+	return notif_put_fd(t->client->notify_fd, t->call.id, fd, target, cloexec);
 }
 
-static int claim(struct trap *t, unsigned any_port, struct port **ret_port)
+static struct berth_owner owner_of(const struct trap *t)
 {
-	if (t->addr.family == AF_UNIX)
-		return unix_port_claim(t->broker->ports, t->call.tid, &t->addr, &t->facts,
-				       ret_port);
-	return ports_claim(t->broker->ports, &t->addr, &t->facts, any_port, ret_port);
+	struct berth_owner owner = {
+		.slot = t->client->source.slot,
+		.pid = t->client->source.pid,
+		.process = t->call.tid,
+		.fd = (int)t->call.args[0],
+	};
+
+	(void)peek_process(t->call.tid, &owner.process);
+	return owner;
 }
 
-static int bind_port(struct trap *t, const struct bind_judgement *j)
+static int bind_unix(const struct trap *t, const struct bind_judgement *j)
 {
+	struct ports *p = t->broker->ports;
+	struct port *port = NULL;
+	int r = 0;
+
+	if (j->verdict == BIND_JOIN) {
+		port = p->at[j->port];
+		r = unix_path_restore(&port->path);
+	} else {
+		r = unix_port_claim(p, t->call.tid, &t->addr, &t->facts, &port);
+	}
+	return r < 0 ? r : put_in_place(t, port->fd);
+}
+
+static int bind_steered(const struct trap *t, const struct bind_judgement *j)
+{
+	struct ports *p = t->broker->ports;
 	struct port *port = NULL;
 	int r = 0;
 
 	if (j->verdict == BIND_JOIN)
-		port = t->broker->ports->at[j->port];
+		port = p->at[j->port];
 	else
-		r = claim(t, j->port, &port);
+		r = ports_claim(p, &t->addr, &t->facts, j->port, &port);
 	if (r < 0)
 		return r;
-	if (port->kind == PORT_STEERED)
-		r = bind_member(t, port);
-	else
-		r = unix_path_restore(&port->path);
-	if (r == 0 && port->kind == PORT_SHARED)
-		r = bind_shared(t, port);
-	if (r < 0)
+	r = bind_member(t, port);
+	/* What others have claimed is theirs, even if none of them listens yet. */
+	if (r < 0 && j->verdict == BIND_CLAIM)
 		port_release(port);
 	return r;
+}
+
+static int bind_shared(const struct trap *t, const struct bind_judgement *j)
+{
+	const struct shared_wish wish = {
+		.addr = &t->addr,
+		.fd = t->fd,
+		.facts = &t->facts,
+		.any_port = j->verdict == BIND_CLAIM ? j->port : PORT_NONE,
+		.owner = owner_of(t),
+	};
+	own_fd fd = NO_FD;
+	int r = shared_port_bind(t->broker->ports, &wish, &fd);
+
+	return r < 0 || fd < 0 ? r : put_in_place(t, fd);
+}
+
+static int bind_port(const struct trap *t, const struct bind_judgement *j)
+{
+	if (t->addr.family == AF_UNIX)
+		return bind_unix(t, j);
+	return t->broker->ports->steer ? bind_steered(t, j) : bind_shared(t, j);
 }
 
 /* Slot k gets port + k without knowing. Nobody shares it, but a predecessor's rests don't block it. */
 static int bind_unique(struct trap *t, uint16_t port)
 {
 	struct sock_sharing before;
+	struct sock_sharing now;
 	int r;
 
 	if (port == 0)
 		return -EADDRNOTAVAIL;
-	(void)sock_sharing(t->fd, &before);
-	before.reuse_addr = 1;
-	sock_restore_sharing(t->fd, &before);
+	sock_sharing(t->fd, &before);
+	now = before;
+	now.reuse_addr = 1;
+	sock_restore_sharing(t->fd, &now);
 	t->addr.port = port;
 	r = sock_bind(t->fd, &t->addr);
+	if (r < 0)
+		sock_restore_sharing(t->fd, &before);
 	return r;
 }
 
@@ -207,14 +256,16 @@ static int listen_backlog(const struct trap *t)
 	return asked < 0 || asked > least ? asked : least;
 }
 
+static int listen_steered(const struct trap *t, struct port *port)
+{
+	const struct berth_owner owner = owner_of(t);
+	int r = sock_listen(t->fd, listen_backlog(t));
+
+	return r < 0 ? r : berths_open(port, t->fd, &t->facts, &owner);
+}
+
 static enum outcome on_listen(struct trap *t, int *result)
 {
-	struct berth_owner owner = {
-		.slot = t->client->source.slot,
-		.pid = t->client->source.pid,
-		.process = t->call.tid,
-		.fd = (int)t->call.args[0],
-	};
 	struct broker *b = t->broker;
 	struct port *port;
 	int r;
@@ -226,14 +277,18 @@ static enum outcome on_listen(struct trap *t, int *result)
 	if (sock_bound_to(t->fd, &t->facts, &t->addr) < 0)
 		return PASS;
 	port = ports_find(b->ports, &t->addr);
-	if (!port || (port->kind == PORT_SHARED && t->facts.cookie != port->like.cookie))
+	if (!port)
 		return PASS;
-	(void)peek_process(t->call.tid, &owner.process);
-	r = sock_listen(t->fd, listen_backlog(t));
-	if (r == 0 && port->kind == PORT_STEERED)
-		r = berths_open(port, t->fd, &t->facts, &owner);
-	if (r == 0)
+	if (port->kind == PORT_STEERED)
+		r = listen_steered(t, port);
+	else
+		r = shared_port_listen(port, t->fd, &t->facts, listen_backlog(t));
+	if (r == -ENOENT)
+		return PASS;
+	if (r == 0) {
+		port->was_served = true;
 		b->on_listening(b, t->client->source.slot, &t->addr);
+	}
 	return answer(result, r);
 }
 

@@ -22,6 +22,23 @@ const char *complaint_text(int error, const struct addr *a,
 	return ret_text;
 }
 
+/* The worker means another address of a port number that is ours already. */
+static bool explain_own(struct broker *b, int error, const struct addr *a, char *ret_text)
+{
+	const struct port *own = ports_find_other(b->ports, a);
+	char ours[ADDR_TEXT_MAX];
+	char asked[ADDR_TEXT_MAX];
+
+	if (error != EADDRINUSE || !own)
+		return false;
+	(void)snprintf(ret_text, COMPLAINT_TEXT_MAX,
+		       "port %u/tcp is this berth's own on %s%s, and the worker asks for %s: both "
+		       "must name the same address",
+		       a->port, addr_text(port_addr(own), ours),
+		       own->is_named ? " (from --listen)" : "", addr_text(a, asked));
+	return true;
+}
+
 void complain(struct broker *b, struct broker_client *client, int error, const struct addr *a)
 {
 	char text[COMPLAINT_TEXT_MAX];
@@ -31,13 +48,15 @@ void complain(struct broker *b, struct broker_client *client, int error, const s
 		client->n_unexplained++;
 		return;
 	}
+	if (!explain_own(b, error, a, text))
+		(void)complaint_text(error, a, text);
 	if (client->n_unexplained)
 		output_say_worker(b->output, &client->source, MESSAGE_WARNING, "bind_failed",
-				  "%s (%u more times since the last word)",
-				  complaint_text(error, a, text), client->n_unexplained);
+				  "%s (%u more times since the last word)", text,
+				  client->n_unexplained);
 	else
 		output_say_worker(b->output, &client->source, MESSAGE_WARNING, "bind_failed", "%s",
-				  complaint_text(error, a, text));
+				  text);
 	client->explained_at_ms = now_ms;
 	client->n_unexplained = 0;
 }
@@ -51,4 +70,16 @@ void complain_opaque(struct broker *b, struct broker_client *client, pid_t tid)
 			  "process %d does not let berth see its sockets (it has rights that berth "
 			  "lacks, or forbids tracing): its ports are not shared",
 			  (int)tid);
+}
+
+void complain_polled(struct broker *b, struct broker_client *client, const struct addr *a)
+{
+	char text[ADDR_TEXT_MAX];
+
+	output_say_worker(
+		b->output, &client->source, MESSAGE_WARNING, "worker_polls_early",
+		"asked epoll about its socket before it listened on %s: in the shared tier "
+		"it won't hear of connections; run berth in the steered tier, or let the "
+		"program poll after listen()",
+		addr_text(a, text));
 }

@@ -30,6 +30,12 @@ const char *complaint_text(int error, const struct addr *a,
  */
 void complain(struct broker *b, struct broker_client *client, int error, const struct addr *a);
 
+/*
+ * Says that the program asked epoll about its socket before it listened: it will
+ * not hear of connections, since the shared socket has taken its place.
+ */
+void complain_polled(struct broker *b, struct broker_client *client, const struct addr *a);
+
 /* Says, once, that the worker cannot be looked into, and what it does without. */
 void complain_opaque(struct broker *b, struct broker_client *client, pid_t tid);
 

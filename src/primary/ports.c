@@ -6,6 +6,7 @@
 #include "core/seats.h"
 #include "primary/anchor.h"
 #include "primary/berths.h"
+#include "primary/idle_ports.h"
 #include "primary/leaving.h"
 #include "primary/news.h"
 
@@ -19,13 +20,14 @@ static enum steer_policy steer_policy(enum app_policy policy)
 	return STEER_ROUND_ROBIN;
 }
 
-int ports_init(struct ports *p, uv_loop_t *loop, const struct app_config *config)
+int ports_init(struct ports *p, uv_loop_t *loop, const struct app_config *config, bool will_steer)
 {
 	memset(p, 0, sizeof(*p));
 	p->loop = loop;
 	p->config = config;
+	p->will_steer = will_steer;
 	p->indices = calloc(1, sizeof(*p->indices));
-	return p->indices ? 0 : -ENOMEM;
+	return p->indices ? idle_ports_new(p, &p->idle) : -ENOMEM;
 }
 
 static struct port *port_free(struct port *port)
@@ -52,6 +54,7 @@ void ports_done(struct ports *p)
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
 		if (p->at[i])
 			(void)port_free(p->at[i]);
+	p->idle = idle_ports_free(p->idle);
 	p->news = news_free(p->news);
 	p->leaving = leaving_free(p->leaving);
 	p->steer = steer_free(p->steer);
@@ -67,7 +70,10 @@ static int port_new(struct ports *p, const struct addr *a, struct port **ret_por
 		return -ENOMEM;
 	port->ports = p;
 	port->fd = NO_FD;
+	port->any_port = PORT_NONE;
 	port->id = port_table_add(&p->table, a);
+	if (port->id == PORT_NONE && idle_ports_release_all(p))
+		port->id = port_table_add(&p->table, a);
 	if (port->id == PORT_NONE) {
 		free(port);
 		return -ENOSPC;
@@ -138,7 +144,10 @@ static int claim(struct port *port, const struct addr *a, const struct sock_fact
 
 	if (a->family == AF_UNSPEC)
 		return sock_hold(a->port, &port->fd);
-	r = sock_claim(a, like, &port->fd);
+	if (port->ports->will_steer)
+		r = sock_claim(a, like, &port->fd);
+	else
+		r = sock_claim_alone(a, &port->fd);
 	return r < 0 ? r : sock_facts(port->fd, &port->like);
 }
 
@@ -171,9 +180,41 @@ int ports_claim_listed(struct ports *p, size_t *ret_failed)
 	return 0;
 }
 
+struct port *ports_find_other(struct ports *p, const struct addr *a)
+{
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (p->at[i] && a->port && port_addr(p->at[i])->port == a->port &&
+		    !addr_equal(port_addr(p->at[i]), a))
+			return p->at[i];
+	return NULL;
+}
+
+/* Steering was expected, and cannot be had: the door that was opened for its group shuts. */
+static int claim_again(struct ports *p)
+{
+	int r = 0;
+
+	p->will_steer = false;
+	for (unsigned i = 0; r == 0 && i < PORT_TABLE_MAX; i++) {
+		struct port *port = p->at[i];
+
+		if (!port || !port_addr(port)->port || port_addr(port)->family == AF_UNSPEC)
+			continue;
+		drop_fd(&port->fd);
+		r = claim(port, port_addr(port), NULL);
+	}
+	return r;
+}
+
 int ports_begin_steering(struct ports *p, struct steer *steer)
 {
 	p->steer = steer;
+	if (!steer && p->will_steer) {
+		int r = claim_again(p);
+
+		if (r < 0)
+			return r;
+	}
 	if (steer) {
 		int r = leaving_new(p->loop, &p->leaving);
 
@@ -218,7 +259,19 @@ int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *
 	}
 	if (like->has_freebind)
 		port->like.has_freebind = true;
+	idle_ports_note(port);
 	*ret_port = port;
+	return 0;
+}
+
+int ports_note_pending(struct ports *p, const struct addr *a, struct port **ret_port)
+{
+	int r = port_new(p, a, ret_port);
+
+	if (r < 0)
+		return r;
+	(*ret_port)->kind = PORT_PENDING;
+	idle_ports_note(*ret_port);
 	return 0;
 }
 

@@ -4,7 +4,9 @@
  * A steered port has an anchor, a listening socket of the primary's in the
  * group of the workers' own. A shared port has one listening socket that every
  * worker gets a descriptor of. A port that is only held ("8000" before any
- * worker has said which address it means) has a socket that doesn't listen.
+ * worker has said which address it means) has a socket that doesn't listen. A
+ * port of the shared tier that is pending has only the socket of the worker
+ * that has bound it.
  */
 #ifndef BERTH_PRIMARY_PORTS_H
 #define BERTH_PRIMARY_PORTS_H
@@ -25,6 +27,7 @@ enum port_kind {
 	PORT_HELD,
 	PORT_STEERED,
 	PORT_SHARED,
+	PORT_PENDING,
 };
 
 /* The worker that a berth belongs to: one run of it. */
@@ -41,7 +44,7 @@ struct berth {
 	uint32_t index; /* in the steering maps */
 	uint64_t cookie;
 	uint64_t inode;
-	int fd;		   /* our copy of the socket, NO_FD where we cannot see its other holders */
+	int fd;            /* our copy of the socket, NO_FD where we cannot see its other holders */
 	uint64_t n_moved;  /* connections that came by migration, when we last looked */
 	unsigned n_knocks; /* wake-ups that are still to be tried */
 	struct berth_owner owner;
@@ -52,28 +55,35 @@ struct port {
 	unsigned id; /* in the table, and in the steering maps */
 	enum port_kind kind;
 	bool is_named;   /* by --listen */
-	int fd;          /* the anchor, or the shared socket */
-	uint32_t anchor; /* its index in the steering maps */
+	bool was_served; /* a worker has listened here */
+	int64_t idle_since_ms;
+	int fd;                 /* the anchor, or the shared socket */
+	uint32_t anchor;        /* its index in the steering maps */
 	uint64_t n_connections; /* steered so far, when we last looked */
 	struct sock_facts like;
 	struct anchor_watch *watch;
 	struct berth *berths;
 	struct unix_path path;
+	struct berth_owner pending; /* PORT_PENDING: who has bound it */
+	unsigned any_port;          /* likewise: what port_claim() calls so, or PORT_NONE */
 };
 
 struct ports {
 	uv_loop_t *loop;
 	const struct app_config *config;
+	bool will_steer;     /* as far as we know before the program is loaded */
 	struct steer *steer; /* NULL in the shared tier */
 	struct port_table table;
 	struct port *at[PORT_TABLE_MAX];
 	uint32_t n_openings;
-	struct news *news;	 /* NULL in the shared tier */
+	struct news *news;       /* NULL in the shared tier */
 	struct leaving *leaving; /* likewise */
+	struct idle_ports *idle;
 	struct berth_indices *indices;
 };
 
-int ports_init(struct ports *p, uv_loop_t *loop, const struct app_config *config);
+/* @will_steer: whether the steering program will probably be loaded. 0 or -ENOMEM. */
+int ports_init(struct ports *p, uv_loop_t *loop, const struct app_config *config, bool will_steer);
 
 /* Closes everything, and removes the files of Unix sockets. */
 void ports_done(struct ports *p);
@@ -92,6 +102,10 @@ int ports_begin_steering(struct ports *p, struct steer *steer);
 
 /* The port of just this address, or NULL. */
 struct port *ports_find(struct ports *p, const struct addr *a);
+
+/* A port of ours that has the port number of @a, at another address, or NULL. */
+struct port *ports_find_other(struct ports *p, const struct addr *a);
+
 const struct addr *port_addr(const struct port *port);
 
 /*
@@ -104,6 +118,9 @@ const struct addr *port_addr(const struct port *port);
  */
 int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *like,
 		unsigned any_port, struct port **ret_port);
+
+/* A worker has bound @a in the shared tier, and may listen there. 0 or -errno. */
+int ports_note_pending(struct ports *p, const struct addr *a, struct port **ret_port);
 
 /* Gives a port up that no worker has come to. Ports that --listen named stay. */
 void port_release(struct port *port);

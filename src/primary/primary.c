@@ -17,6 +17,7 @@
 #include "primary/worker.h"
 
 #define PATH_TEXT_MAX 4096
+#define LAST_WAIT_MS  1000
 
 struct primary;
 
@@ -42,7 +43,9 @@ struct primary {
 	bool has_said_ready;
 	bool is_stopping;
 	int64_t started_at_ms;
+	bool has_ended;
 	int exit_code;
+	uv_timer_t last_wait; /* for the dead of the last tree */
 	uv_signal_t signals[12];
 	size_t n_signals;
 };
@@ -116,11 +119,36 @@ static void on_listening(struct broker *b, unsigned slot, const struct addr *a)
 
 static void end(struct primary *p)
 {
+	if (p->has_ended)
+		return;
+	p->has_ended = true;
+	uv_close((uv_handle_t *)&p->last_wait, NULL);
 	for (size_t i = 0; i < p->n_signals; i++)
 		uv_close((uv_handle_t *)&p->signals[i], NULL);
 	p->n_signals = 0;
 	ports_done(&p->ports);
 	p->output = output_free(p->output);
+}
+
+static void on_waited(uv_timer_t *timer)
+{
+	end(container_of(timer, struct primary, last_wait));
+}
+
+/*
+ * A tree is gone when none of its processes runs; the dead among them are ours
+ * to reap. They follow at once, unless something else was left to us that lives.
+ */
+static void end_if_alone(struct primary *p)
+{
+	if (p->n_workers > 0)
+		return;
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	if (waitpid(-1, NULL, WNOHANG) < 0)
+		end(p);
+	else if (!p->has_ended && !uv_is_active((uv_handle_t *)&p->last_wait))
+		(void)uv_timer_start(&p->last_wait, on_waited, LAST_WAIT_MS, 0);
 }
 
 static void stop_all(struct primary *p, bool is_now)
@@ -146,8 +174,8 @@ static void on_gone(struct worker *w)
 			   p->config->name);
 		stop_all(p, false);
 	}
-	if (p->is_stopping && p->n_workers == 0)
-		end(p);
+	if (p->is_stopping)
+		end_if_alone(p);
 	else
 		start_missing(p);
 }
@@ -166,6 +194,8 @@ static void on_child(struct primary *p)
 		if (w)
 			process_exited(w->process, status);
 	}
+	if (p->is_stopping)
+		end_if_alone(p);
 }
 
 static void on_stop(struct primary *p)
@@ -191,6 +221,9 @@ static void on_one_fewer(struct primary *p)
 {
 	struct worker *last = p->workers[p->n_wanted - 1];
 
+	if (p->n_wanted == 1)
+		output_say(p->output, MESSAGE_WARNING, "not_scaled",
+			   "%s has one worker only, and keeps it", p->config->name);
 	if (p->n_wanted == 1 || p->is_stopping)
 		return;
 	p->n_wanted--;
@@ -331,11 +364,14 @@ static int init(struct primary *p, const struct app_config *config)
 	int r = uv_loop_init(&p->loop);
 
 	if (r == 0)
+		r = uv_timer_init(&p->loop, &p->last_wait);
+	if (r == 0)
 		r = watch_signals(p);
 	if (r == 0)
 		r = output_new(&p->loop, &options, &p->output);
 	if (r == 0)
-		r = ports_init(&p->ports, &p->loop, config);
+		r = ports_init(&p->ports, &p->loop, config,
+			       config->mode != MODE_SHARED && steer_is_permitted());
 	if (r == 0)
 		r = sock_own_netns(&p->broker.netns_cookie);
 	if (r < 0)

@@ -18,10 +18,12 @@ bool unix_port_is_ours(pid_t tid, struct addr *a)
 	struct addr whole = { .family = AF_UNIX };
 	int n;
 
-	if (peek_cwd(tid, directory, sizeof(directory)) < 0)
+	if (!peek_sees_our_files(tid))
 		return false;
 	if (is_absolute(a))
 		return true;
+	if (peek_cwd(tid, directory, sizeof(directory)) < 0)
+		return false;
 	n = snprintf(whole.u.path, sizeof(whole.u.path), "%s/%.*s", directory, (int)a->unix_len,
 		     a->u.path);
 	if (n < 0 || (size_t)n >= sizeof(whole.u.path))

@@ -155,6 +155,7 @@ def test_the_last_worker_cannot_be_taken_away_by_ttou(berth_run):
     run = berth_run(["-n", 1, "--", "sleep", "1000"])
     only = run.wait_workers([1])[1]
     run.send(signal.SIGTTOU)
+    run.wait_for("one worker only")
     run.send(signal.SIGTTIN)
     assert run.wait_workers([1, 2])[1] == only
     run.stop()
