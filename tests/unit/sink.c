@@ -10,13 +10,17 @@
 #include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOBODY 65534
+#define NOBODY     65534
+#define TIMEOUT_S  10
+#define N_REFILLED 4 /* times that a terminal is filled and read */
 
-static const char block[8192] = { 'x' };
+static char block[8192];
 
 /* Writes until there is no room, and returns how much was taken. */
 static size_t fill(struct sink *s)
@@ -73,6 +77,60 @@ static void assert_never_waits(int fd, int reader, enum sink_way way)
 	ck_assert_int_eq(flags_before & O_NONBLOCK, 0);
 }
 
+/*
+ * The same for a terminal, where bytes reach the reader some time after they were
+ * taken: so it may have room again at any time. Newlines are the hardest, as each
+ * becomes two bytes on its way.
+ */
+static void assert_terminal_is_never_waited_for(int fd, int display, enum sink_way way)
+{
+	int flags_before = fcntl(fd, F_GETFL);
+	struct sink s;
+
+	memset(block, '\n', sizeof(block));
+	ck_assert_int_eq(sink_init(&s, fd), 0);
+	ck_assert_int_eq(s.way, way);
+	for (int round = 0; round < N_REFILLED; round++) {
+		ck_assert(sink_wait(&s, -1));
+		for (size_t n_left = 2 * fill(&s); n_left > 0;) {
+			char bytes[4096];
+			ssize_t n = read(display, bytes,
+					 n_left < sizeof(bytes) ? n_left : sizeof(bytes));
+
+			ck_assert_int_gt(n, 0);
+			n_left -= (size_t)n;
+		}
+	}
+	sink_done(&s);
+	ck_assert_int_eq(fcntl(fd, F_GETFL), flags_before);
+	ck_assert_int_eq(flags_before & O_NONBLOCK, 0);
+}
+
+/* As after sudo: what is behind @fd belongs to somebody else, and cannot be opened again. */
+static void give_away(int fd)
+{
+	ck_assert_int_eq(fchmod(fd, 0), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(setresuid(NOBODY, NOBODY, NOBODY), 0);
+}
+
+/*
+ * Goes on in a child: only who leads no process group may begin a session. There
+ * Check's timeout does not reach it, so it has one of its own.
+ */
+static void be_controlled_by(int terminal)
+{
+	pid_t child = check_fork();
+
+	ck_assert_int_ge(child, 0);
+	if (child > 0)
+		check_waitpid_and_exit(child);
+	(void)signal(SIGALRM, SIG_DFL); /* not Check's handler */
+	(void)alarm(TIMEOUT_S);
+	ck_assert_int_ge(setsid(), 0);
+	ck_assert_int_eq(ioctl(terminal, TIOCSCTTY, 0), 0);
+}
+
 START_TEST(a_full_pipe_is_not_waited_for)
 {
 	int ends[2];
@@ -96,19 +154,16 @@ START_TEST(a_terminal_that_shows_nothing_is_not_waited_for)
 	int display, terminal;
 
 	ck_assert_int_eq(openpty(&display, &terminal, NULL, NULL, NULL), 0);
-	assert_never_waits(terminal, display, SINK_PRIVATE);
+	assert_terminal_is_never_waited_for(terminal, display, SINK_PRIVATE);
 }
 END_TEST
 
-/* As after sudo: the pipe belongs to somebody else, and cannot be opened again. */
 START_TEST(a_full_pipe_of_another_user_is_not_waited_for)
 {
 	int ends[2];
 
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	ck_assert_int_eq(fchmod(ends[1], 0), 0);
-	if (geteuid() == 0)
-		ck_assert_int_eq(setresuid(NOBODY, NOBODY, NOBODY), 0);
+	give_away(ends[1]);
 	assert_never_waits(ends[1], ends[0], SINK_SHARED);
 }
 END_TEST
@@ -118,10 +173,31 @@ START_TEST(a_terminal_of_another_user_is_not_waited_for)
 	int display, terminal;
 
 	ck_assert_int_eq(openpty(&display, &terminal, NULL, NULL, NULL), 0);
-	ck_assert_int_eq(fchmod(terminal, 0), 0);
-	if (geteuid() == 0)
-		ck_assert_int_eq(setresuid(NOBODY, NOBODY, NOBODY), 0);
-	assert_never_waits(terminal, display, SINK_SHARED);
+	give_away(terminal);
+	assert_terminal_is_never_waited_for(terminal, display, SINK_SHARED);
+}
+END_TEST
+
+START_TEST(the_terminal_that_controls_us_is_our_own_whoever_owns_it)
+{
+	int display, terminal;
+
+	ck_assert_int_eq(openpty(&display, &terminal, NULL, NULL, NULL), 0);
+	be_controlled_by(terminal);
+	give_away(terminal);
+	assert_terminal_is_never_waited_for(terminal, display, SINK_PRIVATE);
+}
+END_TEST
+
+START_TEST(another_terminal_is_not_taken_for_the_one_that_controls_us)
+{
+	int display, terminal, other_display, other;
+
+	ck_assert_int_eq(openpty(&display, &terminal, NULL, NULL, NULL), 0);
+	ck_assert_int_eq(openpty(&other_display, &other, NULL, NULL, NULL), 0);
+	be_controlled_by(terminal);
+	give_away(other);
+	assert_terminal_is_never_waited_for(other, other_display, SINK_SHARED);
 }
 END_TEST
 
@@ -221,6 +297,8 @@ static Suite *suite(void)
 		a_terminal_that_shows_nothing_is_not_waited_for,
 		a_full_pipe_of_another_user_is_not_waited_for,
 		a_terminal_of_another_user_is_not_waited_for,
+		the_terminal_that_controls_us_is_our_own_whoever_owns_it,
+		another_terminal_is_not_taken_for_the_one_that_controls_us,
 		a_pipe_without_reader_says_so,
 		a_pipe_that_has_lost_its_reader_before_can_be_begun,
 		a_file_is_written_where_others_left_off,
@@ -231,6 +309,7 @@ static Suite *suite(void)
 	Suite *s = suite_create("sink");
 	TCase *c = tcase_create("sink");
 
+	tcase_set_timeout(c, 2 * TIMEOUT_S);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_test(c, tests[i]);
 	suite_add_tcase(s, c);
