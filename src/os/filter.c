@@ -1,3 +1,6 @@
+/*
+ * The rules of the filter; libseccomp makes the kernel's program of them.
+ */
 #include "os/filter.h"
 
 #include <netinet/in.h>

@@ -14,9 +14,12 @@
  * @ret_filter: yours, filter_free() it; install it with SECCOMP_FILTER_FLAG_NEW_LISTENER
  *
  * Returns 0; -EOPNOTSUPP where the kernel has no user notification that a
- * signal cannot interrupt (Linux before 5.19), or another -errno.
+ * signal cannot interrupt (Linux before 5.19), or another -errno. Any thread.
+ * Never blocks.
  */
 int filter_new(struct sock_fprog **ret_filter);
+
+/* Takes NULL. Returns NULL. Workers that have it installed keep it. */
 struct sock_fprog *filter_free(struct sock_fprog *f);
 
 #endif

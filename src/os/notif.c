@@ -1,3 +1,6 @@
+/*
+ * Seccomp's user notifications: each function is one ioctl.
+ */
 #include "os/notif.h"
 
 #include <errno.h>

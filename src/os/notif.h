@@ -17,31 +17,46 @@ struct notif_call {
 };
 
 /*
+ * @notif_fd is the notify fd of a filter throughout, and stays the caller's.
+ * Any thread. None of these blocks.
+ */
+
+/*
  * notif_receive - take the next trapped call
  *
- * Call it when @notif_fd is readable: then it does not block. Returns 0;
- * -ENOENT when the caller has died meanwhile; -ENODEV when nobody who could
- * call is left.
+ * Call it when @notif_fd is readable: else it would wait for one.
+ *
+ * Returns 0; -ENOENT when the caller has died meanwhile; -ENODEV when nobody
+ * who could call is left.
  */
 int notif_receive(int notif_fd, struct notif_call *ret_call);
 
-/* 0 while the call still waits for its answer, -ESRCH when its caller was killed. */
+/* 0 while call @id still waits for its answer, -ESRCH when its caller was killed. */
 int notif_still_waits(int notif_fd, uint64_t id);
 
-/* The call returns @result: 0, or a negative errno. -ENOENT: the caller is gone. */
+/* Call @id returns @result: 0, or a negative errno. 0, or -ENOENT: the caller is gone. */
 int notif_answer(int notif_fd, uint64_t id, int result);
 
-/* The kernel runs the call as it was made. */
+/* The kernel runs call @id as it was made. 0, or -ENOENT: the caller is gone. */
 int notif_pass(int notif_fd, uint64_t id);
 
 /*
  * notif_put_fd - replace the caller's descriptor @target by a copy of @fd
  *
- * The call still waits afterwards. -errno as dup2() in the caller would give.
+ * @fd:       ours, and stays so
+ * @cloexec:  whether @target is closed when the caller executes another program
+ *
+ * The call still waits afterwards. Returns 0; -ENOENT if the caller is gone;
+ * -EBADF if it may have no descriptor of that number (RLIMIT_NOFILE).
  */
 int notif_put_fd(int notif_fd, uint64_t id, int fd, int target, bool cloexec);
 
-/* The call returns a new descriptor of the caller's, a copy of @fd. */
+/*
+ * notif_answer_fd - call @id returns a new descriptor of the caller's, a copy of @fd
+ *
+ * Returns 0, and the call is answered; or else it still waits: -ENOENT if the
+ * caller is gone, -EMFILE if it has no room for a descriptor.
+ */
 int notif_answer_fd(int notif_fd, uint64_t id, int fd, bool cloexec);
 
 /* Whether every process that runs under the filter of @notif_fd has ended. */

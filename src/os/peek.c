@@ -1,3 +1,6 @@
+/*
+ * Looks into another process by its memory, its pidfd and its files in /proc.
+ */
 #include "os/peek.h"
 
 #include <dirent.h>
@@ -16,6 +19,7 @@
 int peek_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t size)
 {
 	struct iovec here = { ret_bytes, size };
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): it means something over there only */
 	struct iovec there = { (void *)(uintptr_t)address, size };
 	ssize_t n = process_vm_readv(tid, &here, 1, &there, 1, 0);
 
@@ -239,11 +243,11 @@ bool peek_sees_our_files(pid_t tid)
 
 int peek_cwd(pid_t tid, char *ret_path, size_t size)
 {
-	char link[64];
+	char path[64];
 	ssize_t n;
 
-	(void)snprintf(link, sizeof(link), "/proc/%d/cwd", tid);
-	n = readlink(link, ret_path, size);
+	(void)snprintf(path, sizeof(path), "/proc/%d/cwd", tid);
+	n = readlink(path, ret_path, size);
 	if (n < 0)
 		return -errno;
 	if ((size_t)n >= size)

@@ -12,47 +12,48 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Copies @size bytes at @address of thread @tid. -EFAULT as the call itself would give. */
-int peek_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t size);
-
-/*
- * peek_fd - our own descriptor of what descriptor @fd of thread @tid refers to
- *
- * Returns 0 and @ret_fd, yours; -EBADF if it has no such descriptor, -EPERM if
- * we may not (the program cannot be traced by us), -ESRCH if it is gone.
- */
-int peek_fd(pid_t tid, int fd, int *ret_fd);
-
-/* The process that thread @tid belongs to; -ESRCH if it is gone. */
-int peek_process(pid_t tid, pid_t *ret_pid);
-
-/* Whether thread @tid has asked epoll about its descriptor @fd. */
-bool peek_is_polled(pid_t tid, int fd);
-
-/* A descriptor of process @pid that refers to the socket @inode; -ENOENT if it has none. */
-int peek_find_socket(pid_t pid, uint64_t inode, int *ret_fd);
-
-/* Whether descriptor @fd of @tid is closed when it executes another program. */
-int peek_fd_is_cloexec(pid_t tid, int fd, bool *ret_is);
-
-/* What the kernel would use if @tid made a file or a socket now. */
+/* What the kernel would use if a thread made a file or a socket now. */
 struct peek_identity {
 	uid_t uid; /* for file systems */
 	gid_t gid;
 	mode_t umask;
 };
 
+/*
+ * All return 0 or -errno, -ESRCH where @tid is gone, and write their results on
+ * success only. Any thread. None of them blocks.
+ */
+
+/* Copies @size bytes at @address of thread @tid. -EFAULT as the call itself would give. */
+int peek_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t size);
+
+/*
+ * peek_fd - our own descriptor of what descriptor @fd of thread @tid refers to
+ *
+ * Returns 0 and @ret_fd, yours, closed on exec; -EBADF if it has no such
+ * descriptor, -EPERM if we may not (the program cannot be traced by us), -ESRCH
+ * if it is gone.
+ */
+int peek_fd(pid_t tid, int fd, int *ret_fd);
+
+/* The process that thread @tid belongs to. */
+int peek_process(pid_t tid, pid_t *ret_pid);
+
+/* Whether thread @tid has asked epoll about its descriptor @fd; false if we cannot know. */
+bool peek_is_polled(pid_t tid, int fd);
+
+/* The number of a descriptor of process @pid that refers to @inode; -ENOENT if it has none. */
+int peek_find_socket(pid_t pid, uint64_t inode, int *ret_fd);
+
+/* Whether descriptor @fd of @tid is closed when it executes another program. */
+int peek_fd_is_cloexec(pid_t tid, int fd, bool *ret_is);
+
 int peek_identity(pid_t tid, struct peek_identity *ret_identity);
 
 /* Whether paths mean the same files to @tid as to us: it has our root and our mounts. */
 bool peek_sees_our_files(pid_t tid);
 
-/*
- * peek_cwd - the working directory of @tid
- *
- * 0; -ENAMETOOLONG if @size bytes have no room for it and a NUL; -ESRCH and the like if it
- * cannot be read.
- */
+/* The working directory of @tid. -ENAMETOOLONG if @size bytes have no room for it and a NUL. */
 int peek_cwd(pid_t tid, char *ret_path, size_t size);
 
 /* Whether @tid lives in our network namespace. */

@@ -1,3 +1,7 @@
+/*
+ * Loads the program that is built into berth, and lets go of the loader: what
+ * stays are descriptors and mapped tables.
+ */
 #include "os/steer.h"
 
 #include <bpf/bpf.h>
@@ -49,23 +53,24 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
-static int load(bool sees_queues, struct steer_skeleton **ret_loaded)
+/* Returns NULL with errno where it cannot be loaded. */
+static struct steer_skeleton *load(bool sees_queues)
 {
 	struct steer_skeleton *b = steer_skeleton__open();
 	int r;
 
 	if (!b)
-		return -errno;
+		return NULL;
 	(void)bpf_program__set_autoload(b->progs.steer_by_queue, sees_queues);
 	(void)bpf_program__set_autoload(b->progs.count_holders, sees_queues);
 	(void)bpf_program__set_autoload(b->progs.steer_by_turn, !sees_queues);
 	r = steer_skeleton__load(b);
 	if (r < 0) {
 		steer_skeleton__destroy(b);
-		return r;
+		errno = -r;
+		return NULL;
 	}
-	*ret_loaded = b;
-	return 0;
+	return b;
 }
 
 static int map_table(const struct bpf_map *map, size_t size_bytes, void *ret_table)
@@ -129,7 +134,7 @@ static int keep(struct steer *s, const struct steer_skeleton *b)
 int steer_new(struct steer **ret_steer)
 {
 	struct steer *s = calloc(1, sizeof(*s));
-	struct steer_skeleton *b = NULL;
+	struct steer_skeleton *b;
 	int r;
 
 	if (!s)
@@ -137,13 +142,12 @@ int steer_new(struct steer **ret_steer)
 	s->program_fd = s->sockets_fd = s->keys_fd = s->news_fd = s->holders_fd = NO_FD;
 	(void)libbpf_set_print(say_nothing);
 	s->sees_queues = true;
-	r = load(true, &b);
-	if (r < 0) {
+	b = load(true);
+	if (!b) {
 		s->sees_queues = false;
-		r = load(false, &b);
+		b = load(false);
 	}
-	if (r == 0)
-		r = keep(s, b);
+	r = b ? keep(s, b) : -errno;
 	steer_skeleton__destroy(b);
 	(void)malloc_trim(0);
 	if (r < 0) {

@@ -22,41 +22,53 @@ bool steer_is_permitted(void);
  * @ret_steer: yours, steer_free() it
  *
  * Returns 0; -EPERM without CAP_BPF and CAP_NET_ADMIN, another -errno where the
- * kernel cannot load it. Takes some 50 ms: call it once.
+ * kernel cannot load it. Takes some 50 ms: call it once. Any thread, one at a
+ * time, as all of these. The others do not block.
  */
 int steer_new(struct steer **ret_steer);
+
+/* Takes NULL. Returns NULL. Groups that obey the program go on doing so. */
 struct steer *steer_free(struct steer *s);
 
 /* Whether the program sees the depth of accept queues (CAP_PERFMON, Linux 6.2). */
 bool steer_sees_queues(const struct steer *s);
 
-/* The tables, shared with the running program. @id < STEER_PORTS_MAX, @berth < STEER_BERTHS_MAX. */
+/* The table of port @id, below STEER_PORTS_MAX; shared with the running program. */
 struct steer_port *steer_port(struct steer *s, uint32_t id);
+
+/* The counters of @berth, below STEER_BERTHS_MAX; shared with the running program. */
 struct steer_berth *steer_berth(struct steer *s, uint32_t berth);
 
-/* Makes the group of the listening socket @fd obey the program. */
+/* Makes the group of the listening socket @fd obey the program. 0 or -errno. */
 int steer_attach(const struct steer *s, int fd);
 
-/* Which port the program takes a group at @a for; -ENOSPC when all ids are taken. */
+/* From now on the program takes a group at @a for port @id. 0; -E2BIG when all ids are taken. */
 int steer_set_key(const struct steer *s, const struct addr *a, uint32_t id);
+
+/* The program takes a group at @a for no port of ours. 0; -ENOENT if it did so already. */
 int steer_clear_key(const struct steer *s, const struct addr *a);
 
 /*
  * steer_set_socket - put the listening socket @fd behind the index @berth
  *
+ * @fd: stays the caller's
+ *
  * Replaces what was there in one step. The map keeps no reference: the entry
- * goes when the last holder of the socket closes it. -EBUSY if the socket is
- * behind another index already.
+ * goes when the last holder of the socket closes it. Returns 0; -EBUSY if the
+ * socket is behind another index already; another -errno if it doesn't listen.
  */
 int steer_set_socket(const struct steer *s, uint32_t berth, int fd);
+
+/* Leaves nothing behind the index @berth. 0; -ENOENT if nothing was. */
 int steer_clear_socket(const struct steer *s, uint32_t berth);
 
 /*
  * A descriptor that is readable when the program calls: connections have moved
- * to a berth, or the first one after a quiet time has come. steer_forget_news()
- * makes it wait for the next call.
+ * to a berth, or the first one after a quiet time has come. It stays ours.
  */
 int steer_news_fd(const struct steer *s);
+
+/* Makes steer_news_fd() wait for the next call. */
 void steer_forget_news(struct steer *s);
 
 /*
