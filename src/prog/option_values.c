@@ -18,12 +18,7 @@ bool option_duration_ms(const char *text, uint32_t *ret_ms)
 	static const struct {
 		const char *name;
 		uint32_t ms;
-	} units[] = {
-		{"ms", 1    },
-                { "s", 1000 },
-                { "",  1000 },
-                { "m", 60000}
-	};
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "", 1000 }, { "m", 60000 } };
 	size_t n_digits = strspn(text, "0123456789");
 	uint64_t number;
 

@@ -16,9 +16,9 @@
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"backlog",   required_argument, NULL, 'b'},
-		{ "delay-ms", required_argument, NULL, 'd'},
-		{ NULL,       0,                 NULL, 0  },
+		{ "backlog", required_argument, NULL, 'b' },
+		{ "delay-ms", required_argument, NULL, 'd' },
+		{ NULL, 0, NULL, 0 },
 	};
 	unsigned backlog = SOMAXCONN, delay_ms = 0;
 	struct serve_address address;

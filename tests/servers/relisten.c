@@ -121,10 +121,10 @@ static void relisten(struct relisten *r)
 static void read_options(int argc, char **argv, struct relisten *r)
 {
 	static const struct option names[] = {
-		{"every-connections", required_argument, NULL, 'c'},
-		{ "every-ms",         required_argument, NULL, 'm'},
-		{ "times",            required_argument, NULL, 't'},
-		{ NULL,               0,                 NULL, 0  },
+		{ "every-connections", required_argument, NULL, 'c' },
+		{ "every-ms", required_argument, NULL, 'm' },
+		{ "times", required_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int name;
 

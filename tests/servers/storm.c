@@ -74,10 +74,10 @@ static void storm(const struct serve_address *address, unsigned n_times)
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"no-restart", no_argument,       NULL, 'n'},
-		{ "signal",    required_argument, NULL, 's'},
-		{ "times",     required_argument, NULL, 't'},
-		{ NULL,        0,                 NULL, 0  },
+		{ "no-restart", no_argument, NULL, 'n' },
+		{ "signal", required_argument, NULL, 's' },
+		{ "times", required_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int name, r, signal = 0, flags = SA_RESTART;
 	unsigned n_times = 10000;

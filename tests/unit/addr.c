@@ -241,9 +241,7 @@ START_TEST(a_unix_path_ends_at_its_nul_or_with_the_bytes)
 	union {
 		struct sockaddr_un un;
 		struct sockaddr_storage longer;
-	} any = {
-		.un = {.sun_family = AF_UNIX, .sun_path = "/x"}
-	};
+	} any = { .un = { .sun_family = AF_UNIX, .sun_path = "/x" } };
 	const size_t size = sizeof(any.un);
 	struct addr a, b;
 
