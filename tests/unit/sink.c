@@ -46,6 +46,19 @@ static size_t read_all_there_is(int fd)
 	return size;
 }
 
+/* Waits for as many bytes as there must be. */
+static void read_exactly(int fd, size_t size)
+{
+	char bytes[4096];
+
+	while (size > 0) {
+		ssize_t n = read(fd, bytes, size < sizeof(bytes) ? size : sizeof(bytes));
+
+		ck_assert_int_gt(n, 0);
+		size -= (size_t)n;
+	}
+}
+
 static bool has_room(const struct sink *s)
 {
 	struct pollfd room = { .fd = s->wait_fd, .events = POLLIN };
@@ -92,14 +105,7 @@ static void assert_terminal_is_never_waited_for(int fd, int display, enum sink_w
 	ck_assert_int_eq(s.way, way);
 	for (int round = 0; round < N_REFILLED; round++) {
 		ck_assert(sink_wait(&s, -1));
-		for (size_t n_left = 2 * fill(&s); n_left > 0;) {
-			char bytes[4096];
-			ssize_t n = read(display, bytes,
-					 n_left < sizeof(bytes) ? n_left : sizeof(bytes));
-
-			ck_assert_int_gt(n, 0);
-			n_left -= (size_t)n;
-		}
+		read_exactly(display, 2 * fill(&s));
 	}
 	sink_done(&s);
 	ck_assert_int_eq(fcntl(fd, F_GETFL), flags_before);
