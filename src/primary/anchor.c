@@ -1,3 +1,7 @@
+/*
+ * What waits at an anchor moves by itself when the anchor closes: another one takes
+ * its place, and it closes. A shared socket is only watched.
+ */
 #include "primary/anchor.h"
 
 #include "base/container_of.h"

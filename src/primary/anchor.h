@@ -8,6 +8,8 @@
 
 #include "primary/ports.h"
 
+/* All of these are for the primary's thread only. None blocks. */
+
 /* Watches a shared socket for being shut down. 0 or -errno. */
 int anchor_watch_start(struct port *port);
 

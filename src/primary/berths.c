@@ -1,3 +1,7 @@
+/*
+ * A berth is a seat in the table of its port, a socket in the map of the program,
+ * and our copy of that socket: opened in this order of need, closed in the reverse.
+ */
 #include "primary/berths.h"
 
 #include <fcntl.h>

@@ -1,3 +1,7 @@
+/*
+ * From a trapped call to its answer: what the worker asks is read once, judged,
+ * done, and answered at one place.
+ */
 #include "primary/broker.h"
 
 #include <stdio.h>
@@ -285,10 +289,8 @@ static enum outcome on_listen(struct trap *t, int *result)
 		r = shared_port_listen(port, t->fd, &t->facts, listen_backlog(t));
 	if (r == -ENOENT)
 		return PASS;
-	if (r == 0) {
-		port->was_served = true;
+	if (r == 0)
 		b->on_listening(b, t->client->source.slot, &t->addr);
-	}
 	return answer(result, r);
 }
 

@@ -21,6 +21,7 @@ struct broker_client {
 	bool has_told_opaque;    /* that it does not let us look into it */
 };
 
+/* Everything that it points to is borrowed. */
 struct broker {
 	struct ports *ports;
 	const struct app_config *config;
@@ -37,7 +38,15 @@ enum broker_result {
 	BROKER_DESERTED, /* nobody is left who could call */
 };
 
-/* Answers one call of @client; call it when the client's notify fd is readable. Never blocks. */
+/*
+ * broker_serve - answer one call of a worker
+ *
+ * @client:  its notify fd is readable, or else this would wait
+ *
+ * What it cannot do becomes the result of the call, and a sentence in the
+ * worker's log. Primary's thread only. Does not block, but for the milliseconds
+ * that looking for the holder of a port takes.
+ */
 enum broker_result broker_serve(struct broker *b, struct broker_client *client);
 
 #endif

@@ -1,3 +1,6 @@
+/*
+ * Says what a failed bind means, and not too often.
+ */
 #include "primary/complaint.h"
 
 #include <errno.h>

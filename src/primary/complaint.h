@@ -17,7 +17,7 @@
  * @error: positive errno
  *
  * For EADDRINUSE it looks through the processes of the machine for the holder:
- * some milliseconds. Returns @ret_text.
+ * some milliseconds. Returns @ret_text. Primary's thread only, as all of these.
  */
 const char *complaint_text(int error, const struct addr *a,
 			   char ret_text[static COMPLAINT_TEXT_MAX]);

@@ -3,9 +3,12 @@
  */
 #include "primary/idle_ports.h"
 
+#include <string.h>
+
 #include "base/container_of.h"
 #include "base/own.h"
 #include "os/clock.h"
+#include "os/procfs.h"
 #include "primary/berths.h"
 
 struct idle_ports {
@@ -13,28 +16,78 @@ struct idle_ports {
 	uv_timer_t timer;
 };
 
-/* A shared port that a worker has listened at may be served by it for ever: nobody can tell. */
-static bool is_idle(struct port *port)
+/* The shared ports of a table by the inode of their socket, and which of them somebody has open. */
+struct shared_sockets {
+	uint32_t inodes[PORT_TABLE_MAX]; /* rising */
+	bool is_held[PORT_TABLE_MAX];
+	size_t n;
+	pid_t self;
+};
+
+static int by_inode(const void *one, const void *two)
+{
+	uint32_t a = *(const uint32_t *)one;
+	uint32_t b = *(const uint32_t *)two;
+
+	return (a > b) - (a < b);
+}
+
+static int note_holder(const struct procfs_hit *hit, void *arg)
+{
+	struct shared_sockets *s = arg;
+
+	s->is_held[hit->index] |= hit->pid != s->self;
+	return 0;
+}
+
+/* One look at all processes for all shared ports. What we cannot know counts as held. */
+static void find_shared(const struct ports *p, struct shared_sockets *s)
+{
+	size_t n_hidden;
+
+	memset(s, 0, sizeof(*s));
+	s->self = getpid();
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (p->at[i] && p->at[i]->kind == PORT_SHARED)
+			s->inodes[s->n++] = (uint32_t)p->at[i]->like.inode;
+	if (s->n == 0)
+		return;
+	qsort(s->inodes, s->n, sizeof(s->inodes[0]), by_inode);
+	if (procfs_find_sockets(s->inodes, s->n, note_holder, s, &n_hidden) < 0)
+		memset(s->is_held, true, sizeof(s->is_held));
+}
+
+static bool is_held(const struct shared_sockets *s, const struct port *port)
+{
+	const uint32_t inode = (uint32_t)port->like.inode;
+	const uint32_t *found = bsearch(&inode, s->inodes, s->n, sizeof(inode), by_inode);
+
+	return found && s->is_held[found - s->inodes];
+}
+
+static bool is_idle(struct port *port, const struct shared_sockets *shared)
 {
 	if (port->is_named || port->kind == PORT_HELD)
 		return false;
 	if (port->kind == PORT_PENDING)
 		return true; /* the worker that has bound it keeps its socket */
 	if (port->kind == PORT_SHARED)
-		return !port->was_served;
+		return !is_held(shared, port);
 	return berths_sweep(port) == 0;
 }
 
 /* Releases what is idle since before @limit_ms; returns whether others are idle, too. */
 static bool release_older(struct ports *p, int64_t limit_ms, bool *ret_released)
 {
+	struct shared_sockets shared;
 	bool are_left = false;
 
 	*ret_released = false;
+	find_shared(p, &shared);
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
 		struct port *port = p->at[i];
 
-		if (!port || !is_idle(port))
+		if (!port || !is_idle(port, &shared))
 			continue;
 		if (port->idle_since_ms > limit_ms) {
 			are_left = true;

@@ -1,3 +1,6 @@
+/*
+ * A queue of sockets that wait for their end, and one timer for the first of them.
+ */
 #include "primary/leaving.h"
 
 #include "base/container_of.h"

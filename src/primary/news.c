@@ -1,3 +1,6 @@
+/*
+ * Wakes workers for moved connections, and looks after berths while there is traffic.
+ */
 #include "primary/news.h"
 
 #include "base/container_of.h"

@@ -1,3 +1,6 @@
+/*
+ * What a port is made of, and what is undone when it goes.
+ */
 #include "primary/ports.h"
 
 #include <string.h>

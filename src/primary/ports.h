@@ -55,7 +55,6 @@ struct port {
 	unsigned id; /* in the table, and in the steering maps */
 	enum port_kind kind;
 	bool is_named;   /* by --listen */
-	bool was_served; /* a worker has listened here */
 	int64_t idle_since_ms;
 	int fd;                 /* the anchor, or the shared socket */
 	uint32_t anchor;        /* its index in the steering maps */
@@ -82,7 +81,19 @@ struct ports {
 	struct berth_indices *indices;
 };
 
-/* @will_steer: whether the steering program will probably be loaded. 0 or -ENOMEM. */
+/*
+ * All of these are for the primary's thread only. None blocks, but for the moment
+ * that a file system takes to make or remove the file of a Unix socket.
+ */
+
+/*
+ * ports_init - begin without any port
+ *
+ * @config:      borrowed until ports_done()
+ * @will_steer:  whether the steering program will probably be loaded
+ *
+ * Returns 0 or -ENOMEM; ports_done() it either way.
+ */
 int ports_init(struct ports *p, uv_loop_t *loop, const struct app_config *config, bool will_steer);
 
 /* Closes everything, and removes the files of Unix sockets. */
@@ -93,11 +104,18 @@ void ports_done(struct ports *p);
  *
  * @ret_failed: the index in config->listen of the one that failed
  *
- * A file that a dead process left at a Unix path is removed. 0 or -errno.
+ * A file that a dead process left at a Unix path is removed. Returns 0;
+ * -EADDRINUSE if somebody has it; another -errno as bind() and listen() give it.
  */
 int ports_claim_listed(struct ports *p, size_t *ret_failed);
 
-/* Puts the claimed ports under the steering program, which the ports own from now on. */
+/*
+ * ports_begin_steering - put the claimed ports under the steering program
+ *
+ * @steer:  the ports' own from now on, also on error; NULL: the ports are shared
+ *
+ * Returns 0 or -errno; then some of the ports may obey and some may not.
+ */
 int ports_begin_steering(struct ports *p, struct steer *steer);
 
 /* The port of just this address, or NULL. */
@@ -106,6 +124,7 @@ struct port *ports_find(struct ports *p, const struct addr *a);
 /* A port of ours that has the port number of @a, at another address, or NULL. */
 struct port *ports_find_other(struct ports *p, const struct addr *a);
 
+/* Its address, as it was claimed. Valid until the port is given up. */
 const struct addr *port_addr(const struct port *port);
 
 /*
@@ -114,7 +133,8 @@ const struct addr *port_addr(const struct port *port);
  * @like:     the worker's socket
  * @any_port: index of the "any address" entry that this one comes from, or PORT_NONE
  *
- * 0; -EADDRINUSE when it's held by others; -ENOSPC when all ports are taken.
+ * Returns 0, and a port that the ports own; -EADDRINUSE when it's held by others,
+ * -ENOSPC when all ports are taken, another -errno as bind() and listen() give it.
  */
 int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *like,
 		unsigned any_port, struct port **ret_port);

@@ -1,3 +1,6 @@
+/*
+ * Puts the rest together: ports, workers and signals on one loop.
+ */
 #include "primary/primary.h"
 
 #include <errno.h>

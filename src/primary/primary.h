@@ -22,8 +22,9 @@ enum primary_exit {
  *
  * @config: checked; stays yours
  *
- * Returns the exit code for the process, when all workers have ended. Takes the
- * process over: its signals, its children, its limit of open files.
+ * Returns the exit code for the process, when all workers have ended: blocks
+ * until then. Takes the process over: its signals, its children, its limit of
+ * open files, its stdout and stderr. Main thread only.
  */
 int primary_run(const struct app_config *config);
 

@@ -1,3 +1,7 @@
+/*
+ * The leader is watched by its report socket and by whoever reaps children, its tree
+ * by the notify fd of its filter.
+ */
 #include "primary/process.h"
 
 #include <fcntl.h>
@@ -69,6 +73,16 @@ static void on_notify(uv_poll_t *handle, int status, int events)
 	p->events->tree_gone(p);
 }
 
+static void begin_serving(struct process *p, int notify_fd)
+{
+	p->client.notify_fd = notify_fd;
+	if (open_poll(p, &p->notify_poll, &p->is_notifying, notify_fd, on_notify) == 0)
+		return;
+	/* Its calls would wait for ever: without our end they fail. */
+	drop_fd(&p->client.notify_fd);
+	process_signal_leader(p, SIGKILL);
+}
+
 /* Takes all reports there are: the notify fd must not be missed because its sender died. */
 static void read_reports(struct process *p)
 {
@@ -77,10 +91,7 @@ static void read_reports(struct process *p)
 
 		switch (spawn_read_report(p->report_fd, &notify_fd, &p->failure)) {
 		case SPAWN_REPORT_NOTHING: return;
-		case SPAWN_REPORT_NOTIFY:
-			p->client.notify_fd = notify_fd;
-			(void)open_poll(p, &p->notify_poll, &p->is_notifying, notify_fd, on_notify);
-			break;
+		case SPAWN_REPORT_NOTIFY: begin_serving(p, notify_fd); break;
 		case SPAWN_REPORT_FAILED:
 			p->has_failed = true;
 			/* It ends by itself, unless the descriptor was lost on its way to us. */
@@ -284,6 +295,7 @@ struct process *process_free(struct process *p)
 	drop_fd(&p->pidfd);
 	close_poll(&p->notify_poll, &p->is_notifying, &p->client.notify_fd);
 	close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
+	drop_fd(&p->report_fd); /* where it could not be watched */
 	uv_close((uv_handle_t *)&p->again, on_closed);
 	return NULL;
 }

@@ -63,20 +63,35 @@ struct process_start {
 	void *owner;
 };
 
-/* 0, or -errno if no process could be made. It is yours until process_free(). */
+/* All of these are for the primary's thread only. None blocks for longer than a fork. */
+
+/*
+ * process_new - start one run of a worker
+ *
+ * @start:  borrowed for the call; what it points to, until process_free()
+ *
+ * Returns 0, and a process that is yours until process_free(): its events come
+ * from the loop, none from in here. Or -errno if no process could be made, and
+ * -EINVAL if a sum in braces has no result.
+ */
 int process_new(const struct process_start *start, struct process **ret_process);
 
-/* After tree_gone. The memory goes when the loop has closed the handles. */
+/* After tree_gone. Takes NULL, returns NULL. The memory goes when the loop has closed the handles. */
 struct process *process_free(struct process *p);
 
-/* The leader was reaped by whoever reaps children. */
+/* The leader was reaped by whoever reaps children, with this status. Calls exited or failed. */
 void process_exited(struct process *p, int status);
 
+/* The leader's, also when it is dead. */
 pid_t process_pid(const struct process *p);
+
+/* Whether nobody of its tree is left. */
 bool process_is_gone(const struct process *p);
 
-/* To the leader, and to all but the leader. */
+/* Sends @signal to the leader, if it lives. */
 void process_signal_leader(const struct process *p, int signal);
+
+/* Sends @signal to all of the tree but the leader. */
 void process_signal_rest(const struct process *p, int signal);
 
 /* Kills all of it, and goes on until it is gone. */

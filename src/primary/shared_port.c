@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "os/peek.h"
 #include "primary/anchor.h"
+#include "primary/idle_ports.h"
 
 static int copy_fd(int fd, int *ret_fd)
 {
@@ -122,6 +123,7 @@ static int begin(struct port *port, int fd, int backlog)
 		port->is_named = true;
 		port_release(held);
 	}
+	idle_ports_note(port);
 	return anchor_watch_start(port);
 }
 

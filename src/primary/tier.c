@@ -1,3 +1,6 @@
+/*
+ * The steered tier where it can be had, the shared one where it cannot.
+ */
 #include "primary/tier.h"
 
 #include <errno.h>

@@ -16,7 +16,8 @@
  * @ret_steer: yours; NULL in the shared tier
  * @ret_text:  which tier and why, as the rest of a sentence; also on error
  *
- * 0; -EPERM and the like when MODE_STEERED was asked for and cannot be had.
+ * Returns 0; -EPERM and the like when MODE_STEERED was asked for and cannot be
+ * had. Primary's thread only. Takes some 50 ms where the program is loaded.
  */
 int tier_choose(const struct app_config *config, struct steer **ret_steer,
 		char ret_text[static TIER_TEXT_MAX]);

@@ -1,3 +1,7 @@
+/*
+ * What a Unix address means to the worker that binds it, said so that it means the
+ * same to us.
+ */
 #include "primary/unix_port.h"
 
 #include <stdio.h>

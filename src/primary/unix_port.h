@@ -15,11 +15,16 @@
  *
  * False if the path means another file to the worker than to us (it has its
  * own root or mounts), or has no room with its directory before it: then
- * berth leaves the socket alone.
+ * berth leaves the socket alone, and @a is unchanged.
  */
 bool unix_port_is_ours(pid_t tid, struct addr *a);
 
-/* ports_claim() with what the worker would have given the file. */
+/*
+ * unix_port_claim - ports_claim() with what worker @tid would have given the file
+ *
+ * Returns as ports_claim() does, and -ESRCH if the worker is gone. Primary's
+ * thread only: it changes the umask of the process for a moment.
+ */
 int unix_port_claim(struct ports *p, pid_t tid, const struct addr *a, const struct sock_facts *like,
 		    struct port **ret_port);
 

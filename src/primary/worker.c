@@ -1,3 +1,6 @@
+/*
+ * Does what the state machine of a slot says, and tells in words how each run ended.
+ */
 #include "primary/worker.h"
 
 #include <assert.h>

@@ -44,9 +44,12 @@ struct worker {
 	uv_timer_t timer;
 };
 
+/* All of these are for the primary's thread only. None blocks for longer than a fork. */
+
+/* An empty slot, yours: send it EV_START. @home is borrowed. NULL without memory. */
 struct worker *worker_new(struct worker_home *home, unsigned slot);
 
-/* Only after on_gone; the memory goes when the loop has closed the timer. */
+/* Only after on_gone. Takes NULL, returns NULL. The memory goes when the loop has closed the timer. */
 struct worker *worker_free(struct worker *w);
 
 /* EV_START, EV_LISTENING, EV_STOP, EV_NOW from outside; the rest comes from within. */

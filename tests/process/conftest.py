@@ -148,7 +148,8 @@ def berth_run(programs):
         user = kw.pop("user", tier.user if tier else None)
         options = ["--mode", tier.name] if tier else []
         options += ["--json"] if json_lines else []
-        argv = [*map(str, wrapper), programs.berth, "run", *options, *map(str, args)]
+        program = str(kw.pop("program", programs.berth))
+        argv = [*map(str, wrapper), program, "run", *options, *map(str, args)]
         run = BerthRun(argv, user=user, **kw)
         runs.append(run)
         return run

@@ -1,0 +1,124 @@
+"""What berth does with some of its rights only, and where a table is full."""
+
+import os
+import shutil
+import struct
+import sys
+
+import apps
+import clients
+import procs
+import pytest
+
+CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF = 12, 38, 39
+
+# As the kernel keeps the capabilities of a file: revision 2, effective.
+FILE_CAPS_REVISION_2, FILE_CAPS_EFFECTIVE = 0x02000000, 1
+
+MANY_PORTS = """
+import socket
+for _ in range(300):
+    probe = socket.socket()
+    probe.bind(("127.0.0.1", 0))
+    address = probe.getsockname()
+    probe.close()
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind(address)
+    {listen}
+    server.close()
+print("bound 300 ports", flush=True)
+socket.socketpair()[0].recv(1)
+"""
+
+POLLS_EARLY = """
+import select, socket, sys
+server = socket.socket()
+early = select.epoll()
+early.register(server.fileno(), select.EPOLLIN)
+server.bind(("127.0.0.1", int(sys.argv[1])))
+server.listen()
+print("listening", flush=True)
+socket.socketpair()[0].recv(1)
+"""
+
+
+def give_rights(path, capabilities):
+    permitted = sum(1 << capability for capability in capabilities)
+    low, high = permitted & 0xFFFFFFFF, permitted >> 32
+    value = struct.pack("<5I", FILE_CAPS_REVISION_2 | FILE_CAPS_EFFECTIVE, low, 0, high, 0)
+    try:
+        os.setxattr(path, "security.capability", value)
+    except OSError as error:
+        pytest.skip(f"files here cannot have capabilities: {error.strerror}")
+
+
+def script(place, name, text):
+    path = place / name
+    path.write_text(text)
+    return [sys.executable, path]
+
+
+@pytest.mark.parametrize(
+    ("rights", "said"),
+    [
+        ([CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON], "accept queues seen"),
+        ([CAP_BPF, CAP_NET_ADMIN], "accept queues not seen"),
+    ],
+    ids=["all", "without_perfmon"],
+)
+def test_a_file_with_capabilities_steers_for_an_ordinary_user(
+    berth_run, programs, place, steered, rights, said
+):
+    berth = shutil.copy(programs.berth, place / "berth")
+    give_rights(berth, rights)
+    port = clients.free_port()
+    run = berth_run(["-n", 3, "--", programs.hello, port], user="nobody", program=berth)
+    run.wait_for(said)
+    run.wait_listening(3)
+    assert sorted(clients.tally(port, 30).values()) == [10, 10, 10]
+    run.stop()
+
+
+@pytest.mark.parametrize("listen", ["server.listen()", "pass"], ids=["listening", "bound_only"])
+def test_a_program_may_bind_one_port_after_the_other(berth_run, place, tier, listen):
+    run = berth_run(
+        ["-n", 1, "--", *script(place, "many.py", MANY_PORTS.format(listen=listen))], tier=tier
+    )
+    run.wait_for("bound 300 ports")
+    run.stop()
+
+
+def test_a_worker_that_names_another_address_than_listen_is_told_so(berth_run, place, tier):
+    port = clients.free_port()
+    run = berth_run(
+        ["-n", 1, "--listen", f"127.0.0.1:{port}", "--", *apps.listen_on(place),
+         f"4:0.0.0.0:{port}"],
+        tier=tier,
+    )
+    run.wait_for(f"port {port}/tcp is this berth's own on 127.0.0.1:{port} (from --listen)")
+    run.stop()
+
+
+def test_a_program_that_polls_before_it_listens_is_warned_of_in_the_shared_tier(
+    berth_run, place, shared
+):
+    port = clients.free_port()
+    run = berth_run(["-n", 2, "--", *script(place, "early.py", POLLS_EARLY), port], tier=shared)
+    run.wait_for("listening", count=2)
+    run.wait_for("asked epoll about its socket before it listened")
+    run.stop()
+
+
+def test_the_primary_holds_no_more_descriptors_after_a_thousand_listens(
+    berth_run, programs, steered
+):
+    port = clients.free_port()
+    relisten = [programs.relisten, "--times", 500, port, "127.0.0.1"]
+    run = berth_run(["-n", 2, "--listen", port, "--", *relisten], tier=steered)
+    run.wait_for("relistened 500 times, 0 errors", count=2)
+    procs.wait_until(
+        lambda: sum("socket:" in target for target in procs.fds_of(run.pid).values()) <= 16,
+        "the copies of closed sockets to be closed",
+    )
+    run.stop()
