@@ -317,4 +317,4 @@ int count_holders(struct bpf_raw_tracepoint_args *question)
 	return socket ? holders_of(socket) : 0;
 }
 
-char steer_license[] SEC("license") = "GPL";
+char steer_license[] SEC("license") = "Dual MIT/GPL";

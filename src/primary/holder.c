@@ -35,30 +35,43 @@ static int search(const struct addr *wanted, struct holder_search *s)
 	return err;
 }
 
+struct finding {
+	struct procfs_details details;
+	bool is_found;
+};
+
+/* The first process that has it open; but of a port that berth shares, berth itself. */
 static int keep_details(const struct procfs_hit *hit, void *arg)
 {
-	int err = procfs_read_details(hit->proc_fd, arg);
+	struct finding *f = arg;
+	struct procfs_details details;
+	int err = procfs_read_details(hit->proc_fd, &details);
+	bool is_berth;
 
-	if (err == -ESRCH)
-		return 0;
-	return err ? err : -ECANCELED; /* one is enough */
+	if (err)
+		return err == -ESRCH ? 0 : err;
+	is_berth = strcmp(details.process.comm, "berth") == 0;
+	if (is_berth || !f->is_found)
+		f->details = details;
+	f->is_found = true;
+	return is_berth ? -ECANCELED : 0;
 }
 
 /* "nginx (pid 812, user www-data)", or what can be said without knowing the process. */
 static int describe_process(const struct socket_info *socket,
 			    char ret_text[static PROCESS_TEXT_MAX])
 {
-	struct procfs_details details;
+	struct finding f = { .is_found = false };
 	char user[PROCFS_USER_MAX];
 	char comm[4 * PROCFS_COMM_MAX];
 	size_t n_hidden = 0;
-	int err = procfs_find_sockets(&socket->inode, 1, keep_details, &details, &n_hidden);
+	int err = procfs_find_sockets(&socket->inode, 1, keep_details, &f, &n_hidden);
 
-	if (err == -ECANCELED) {
+	if (f.is_found) {
 		(void)snprintf(ret_text, PROCESS_TEXT_MAX, "%s (pid %d, user %s)",
-			       escape_text(details.process.comm, strlen(details.process.comm), comm,
-					   sizeof(comm)),
-			       details.process.pid, procfs_user_name(details.uid, user));
+			       escape_text(f.details.process.comm, strlen(f.details.process.comm),
+					   comm, sizeof(comm)),
+			       f.details.process.pid, procfs_user_name(f.details.uid, user));
 		return 0;
 	}
 	if (err)

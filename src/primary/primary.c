@@ -364,7 +364,10 @@ static int init(struct primary *p, const struct app_config *config)
 		.is_json = config->json,
 		.is_quiet = config->quiet,
 	};
-	int r = uv_loop_init(&p->loop);
+	int r;
+
+	spawn_note_inherited(&p->home.inherited); /* before we change any of it */
+	r = uv_loop_init(&p->loop);
 
 	if (r == 0)
 		r = uv_timer_init(&p->loop, &p->last_wait);
@@ -406,7 +409,6 @@ int primary_run(const struct app_config *config)
 	p->config = config;
 	p->n_wanted = config->n_workers;
 	p->started_at_ms = clock_ms();
-	spawn_note_inherited(&p->home.inherited);
 	r = init(p, config);
 	if (r < 0) {
 		(void)fprintf(stderr, "berth: cannot start: %s\n", strerror(-r));

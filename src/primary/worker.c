@@ -60,8 +60,11 @@ static const char *pause_text(uint64_t pause_ms, char *text, size_t size)
 {
 	if (pause_ms == 0)
 		return "starting again at once";
-	(void)snprintf(text, size, "starting again in %" PRIu64 ".%" PRIu64 " s", pause_ms / 1000,
-		       pause_ms % 1000 / 100);
+	if (pause_ms < 1000)
+		(void)snprintf(text, size, "starting again in %" PRIu64 " ms", pause_ms);
+	else
+		(void)snprintf(text, size, "starting again in %" PRIu64 ".%" PRIu64 " s",
+			       pause_ms / 1000, pause_ms % 1000 / 100);
 	return text;
 }
 

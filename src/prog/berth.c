@@ -1,8 +1,11 @@
 /*
  * berth: the command line.
  */
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "primary/primary.h"
 #include "prog/run_options.h"
@@ -48,8 +51,19 @@ static int help(FILE *to, int code)
 	return code;
 }
 
+/* A descriptor of ours must never become 0, 1 or 2: workers' lines would go there. */
+static bool fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
+	if (!fill_standard_descriptors())
+		return PRIMARY_FAILED;
 	if (argc < 2)
 		return help(stderr, EXIT_USAGE);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
