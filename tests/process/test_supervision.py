@@ -28,6 +28,17 @@ def family_of(run, slot):
     return [pid for pid in run.everything() if procs.slot_of(pid) == slot]
 
 
+def whole_family_of(run, slot):
+    """The four of them, when each has become what it is to be."""
+
+    def all_asleep():
+        family = family_of(run, slot)
+        asleep = [pid for pid in family if procs.command_of(pid) == "sleep 1000"]
+        return asleep if len(asleep) == len(family) == 4 else None
+
+    return procs.wait_until(all_asleep, f"four processes in slot {slot}")
+
+
 def test_a_worker_that_is_killed_is_replaced_in_its_slot_by_another_process(berth_run, tier):
     run = berth_run(["-n", 3, "--", "sleep", "1000"], tier=tier)
     before = run.wait_workers([1, 2, 3])
@@ -67,9 +78,8 @@ def test_a_failing_worker_does_not_disturb_the_others(berth_run, tier):
 def test_the_whole_process_tree_of_a_worker_is_ended_with_it(berth_run, tier):
     run = berth_run(["-n", 2, *sh(FAMILY)], tier=tier, json_lines=False)
     run.wait_for("family ", count=2)
-    family = family_of(run, 1)
-    others = family_of(run, 2)
-    assert len(family) == 4 and len(others) == 4, run.output()
+    family = whole_family_of(run, 1)
+    others = whole_family_of(run, 2)
     os.kill(run.workers()[1], signal.SIGKILL)
     for pid in family:
         procs.wait_until_gone(pid)
