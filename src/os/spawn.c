@@ -80,6 +80,16 @@ static int install_filter(const struct sock_fprog *filter)
 	return fd;
 }
 
+static void set_mark(uint64_t mark)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_RTTIME, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY)
+		return;
+	limit.rlim_cur = mark;
+	(void)setrlimit(RLIMIT_RTTIME, &limit);
+}
+
 /* Between clone3 and execve: nothing that could take a lock or allocate. */
 static _Noreturn void run_child(const struct spawn_request *r, int report_fd, pid_t parent)
 {
@@ -92,6 +102,7 @@ static _Noreturn void run_child(const struct spawn_request *r, int report_fd, pi
 	    dup2(r->stdout_fd, STDOUT_FILENO) < 0 || dup2(r->stderr_fd, STDERR_FILENO) < 0)
 		fail(report_fd, SPAWN_STAGE_SETUP);
 	(void)setrlimit(RLIMIT_NOFILE, &r->inherited->files);
+	set_mark(r->mark);
 	/* Until a keeper holds the ports, workers must not outlive the primary unseen. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != parent)
@@ -188,6 +199,11 @@ enum spawn_report spawn_read_report(int report_fd, int *ret_notify_fd,
 	}
 	*ret_failure = failure;
 	return SPAWN_REPORT_FAILED;
+}
+
+uint64_t spawn_mark(uint64_t n_run)
+{
+	return (uint64_t)1 << 62 | (uint64_t)getpid() * SPAWN_RUNS_MAX | n_run;
 }
 
 void spawn_note_inherited(struct spawn_inherited *ret_inherited)

@@ -25,6 +25,7 @@ struct spawn_request {
 	char *const *envp;
 	const struct sock_fprog *filter;
 	const struct spawn_inherited *inherited;
+	uint64_t mark; /* from spawn_mark() */
 	int stdout_fd; /* still the caller's afterwards */
 	int stderr_fd;
 };
@@ -34,6 +35,20 @@ struct spawned {
 	int pidfd;
 	int report_fd; /* readable: call spawn_read_report() */
 };
+
+/*
+ * spawn_mark - a mark that all processes of one run have in common
+ *
+ * @n_run:  of this primary, below SPAWN_RUNS_MAX
+ *
+ * It is the child's soft limit of CPU time at real-time priority: far too high to
+ * limit anything, and inherited by all that comes of the child, whatever they do
+ * to their sessions, their users and their environments. It is not set where our
+ * user has such a limit already. Any thread. Never blocks.
+ */
+uint64_t spawn_mark(uint64_t n_run);
+
+#define SPAWN_RUNS_MAX ((uint64_t)1 << 40)
 
 /* Notes what we have inherited: call it before any of that is changed. Any thread. Never blocks. */
 void spawn_note_inherited(struct spawn_inherited *ret_inherited);

@@ -48,23 +48,49 @@ static int count_in(const struct procfs_process *process, void *arg)
 	return 0;
 }
 
-/* Whether the environment that @pid was started with has the variable @mark. */
-static bool has_mark(pid_t pid, const char *mark)
+static FILE *open_proc(pid_t pid, const char *name)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	return fopen(path, "re");
+}
+
+/* A process may overwrite its environment, as those do that change their title. */
+static bool has_sign(pid_t pid, const char *sign)
 {
 	own_free char *variable = NULL;
 	size_t size = 0;
 	bool is_found = false;
-	char path[64];
-	FILE *file;
+	FILE *file = open_proc(pid, "environ");
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-	file = fopen(path, "re");
 	if (!file)
 		return false;
 	while (!is_found && getdelim(&variable, &size, '\0', file) > 0)
-		is_found = strcmp(variable, mark) == 0;
+		is_found = strcmp(variable, sign) == 0;
 	(void)fclose(file);
 	return is_found;
+}
+
+static bool has_mark(pid_t pid, uint64_t mark)
+{
+	static const char name[] = "Max realtime timeout";
+	char line[256];
+	bool is_found = false;
+	FILE *file = open_proc(pid, "limits");
+
+	if (!file)
+		return false;
+	while (!is_found && fgets(line, sizeof(line), file))
+		is_found = strncmp(line, name, sizeof(name) - 1) == 0 &&
+			   strtoull(line + sizeof(name) - 1, NULL, 10) == mark;
+	(void)fclose(file);
+	return is_found;
+}
+
+static bool is_marked(pid_t pid, const struct tree *t)
+{
+	return (t->mark && has_mark(pid, t->mark)) || has_sign(pid, t->sign);
 }
 
 static int by_pid(const void *one, const void *two)
@@ -97,7 +123,7 @@ static void find_first(struct census *c, const struct tree *t)
 			continue;
 		m->is_ours = (m->session == t->leader && !is_session_empty) ||
 			     (m->parent == t->leader && !t->is_reaped) ||
-			     (m->parent == self && has_mark(m->pid, t->mark));
+			     (m->parent == self && is_marked(m->pid, t));
 	}
 }
 

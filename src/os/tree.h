@@ -6,21 +6,23 @@
 #define BERTH_OS_TREE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct tree {
 	pid_t leader;     /* it leads, or led, a session of its own */
 	bool is_reaped;   /* the leader: its number may be another process's by now */
-	const char *mark; /* "NAME=value" in the environment that the leader was started with */
+	uint64_t mark;    /* that it was started with, from spawn_mark(); 0: none */
+	const char *sign; /* "NAME=value" in the environment that it was started with */
 };
 
 /*
  * tree_signal - send @signal to all of a tree but its leader
  *
  * We must be the subreaper of the tree: what lost its parent is our child then,
- * and is told from others by its session or by the mark. So one that has left
- * the session, lost its parent and overwritten its environment is not found. A
- * process that forks meanwhile may be missed: call again until the tree is gone.
+ * and is told from others by its session, by the mark, or by the sign where the
+ * mark could not be set. A process that forks meanwhile may be missed: call again
+ * until the tree is gone.
  *
  * Returns how many were signalled, or -errno if /proc cannot be read. Any
  * thread. Does not block.

@@ -54,7 +54,7 @@ struct port {
 	struct ports *ports;
 	unsigned id; /* in the table, and in the steering maps */
 	enum port_kind kind;
-	bool is_named;   /* by --listen */
+	bool is_named; /* by --listen */
 	int64_t idle_since_ms;
 	int fd;                 /* the anchor, or the shared socket */
 	uint32_t anchor;        /* its index in the steering maps */

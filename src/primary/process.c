@@ -160,6 +160,7 @@ void process_signal_rest(const struct process *p, int signal)
 		.leader = process_pid(p),
 		.is_reaped = p->has_exited,
 		.mark = p->mark,
+		.sign = p->sign,
 	};
 
 	if (!p->is_gone)
@@ -211,6 +212,7 @@ static int start_leader(struct process *p, const struct process_start *start,
 		.stdout_fd = pipes->theirs[0],
 		.stderr_fd = pipes->theirs[1],
 		.inherited = start->inherited,
+		.mark = p->mark,
 	};
 	struct spawned leader;
 	struct worker_args args;
@@ -269,7 +271,8 @@ int process_new(const struct process_start *start, struct process **ret_process)
 		.slot = start->who.slot,
 		.generation = start->who.generation,
 	};
-	(void)snprintf(p->mark, sizeof(p->mark), "BERTH_RUN=%s", start->who.run);
+	p->mark = spawn_mark(start->n_run);
+	(void)snprintf(p->sign, sizeof(p->sign), "BERTH_RUN=%s", start->who.run);
 	r = open_pipes(&pipes);
 	if (r == 0)
 		r = start_leader(p, start, &pipes);

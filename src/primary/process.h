@@ -49,7 +49,8 @@ struct process {
 	bool is_gone;
 	bool is_freed;
 	struct spawn_failure failure;
-	char mark[64]; /* "BERTH_RUN=…" of its environment */
+	uint64_t mark;
+	char sign[64]; /* "BERTH_RUN=…" of its environment */
 };
 
 struct process_start {
@@ -59,6 +60,7 @@ struct process_start {
 	const char *path; /* of the program */
 	const struct spawn_inherited *inherited;
 	struct worker_identity who;
+	uint64_t n_run; /* of all workers' */
 	const struct process_events *events;
 	void *owner;
 };

@@ -167,12 +167,13 @@ static void spawn_worker(struct worker *w)
 		.path = home->path,
 		.inherited = &home->inherited,
 		.who = { w->slot, home->n_workers, 1, run },
+		.n_run = ++home->n_runs,
 		.events = &process_events,
 		.owner = w,
 	};
 	int r;
 
-	(void)snprintf(run, sizeof(run), "%d.%" PRIu64, (int)getpid(), ++home->n_runs);
+	(void)snprintf(run, sizeof(run), "%d.%" PRIu64, (int)getpid(), home->n_runs);
 	w->was_ready = false;
 	w->started_at_ms = clock_ms();
 	r = process_new(&start, &w->process);

@@ -57,6 +57,7 @@ static int try_start(const char *path, char *const *argv)
 		.argv = argv,
 		.envp = TEXTS("A=1", "B=2"),
 		.inherited = &inherited,
+		.mark = spawn_mark(3),
 	};
 	int ends[2];
 	int r;
@@ -209,6 +210,28 @@ START_TEST(it_may_open_as_many_files_as_our_user_may)
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_uint_eq(limit.rlim_cur, limit.rlim_max);
 	ck_assert_str_eq(output_of("ulimit -n"), "77\n");
+}
+END_TEST
+
+static const char show_mark[] =
+	"sed -n 's/^Max realtime timeout *\\([0-9]*\\) .*/\\1/p' /proc/self/limits";
+
+START_TEST(it_has_a_mark_that_no_other_run_has)
+{
+	char expected[64];
+
+	ck_assert_uint_ne(spawn_mark(3), spawn_mark(4));
+	(void)snprintf(expected, sizeof(expected), "%llu\n", (unsigned long long)spawn_mark(3));
+	ck_assert_str_eq(output_of(show_mark), expected);
+}
+END_TEST
+
+START_TEST(a_limit_that_our_user_has_set_stays)
+{
+	const struct rlimit limit = { .rlim_cur = 1000000, .rlim_max = RLIM_INFINITY };
+
+	ck_assert_int_eq(setrlimit(RLIMIT_RTTIME, &limit), 0);
+	ck_assert_str_eq(output_of(show_mark), "1000000\n");
 }
 END_TEST
 
@@ -492,6 +515,8 @@ int main(void)
 		its_signals_are_those_of_a_fresh_program,
 		our_own_signals_stay_as_they_are,
 		it_may_open_as_many_files_as_our_user_may,
+		it_has_a_mark_that_no_other_run_has,
+		a_limit_that_our_user_has_set_stays,
 		an_ordinary_user_can_start_programs,
 		first_comes_the_notify_fd_then_that_the_program_runs,
 		without_a_report_there_is_nothing_to_wait_for,

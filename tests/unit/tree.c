@@ -18,10 +18,11 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "os/spawn.h"
 #include "run_suite.h"
 
-#define MARK        "BERTH_RUN=1.1"
-#define OTHER_MARK  "BERTH_RUN=1.11"
+#define SIGN        "BERTH_RUN=1.1"
+#define OTHER_SIGN  "BERTH_RUN=1.11"
 #define DEADLINE_MS 5000 /* for what happens at once */
 #define LIFETIME_S  60   /* of what a failed test leaves behind */
 #define PADDING     200000
@@ -115,7 +116,7 @@ struct grown {
 	int pidfds[KINDS];
 };
 
-static pid_t start_leader(int line, const char *what, const char *mark)
+static pid_t start_leader(int line, const char *what, const char *sign)
 {
 	char number[16];
 	char *padding = malloc(PADDING);
@@ -130,7 +131,7 @@ static pid_t start_leader(int line, const char *what, const char *mark)
 		(void)setsid();
 		/* a variable cannot be longer than 128 KiB: two halves */
 		(void)execve("/proc/self/exe", TEXTS("tree", number, what),
-			     TEXTS(padding + PADDING / 2, padding + PADDING / 2, mark));
+			     TEXTS(padding + PADDING / 2, padding + PADDING / 2, sign));
 		_exit(127);
 	}
 	free(padding);
@@ -138,7 +139,7 @@ static pid_t start_leader(int line, const char *what, const char *mark)
 }
 
 /* Starts one and waits until all of it is there. */
-static void start(const char *what, const char *mark, struct grown *ret_grown)
+static void start(const char *what, const char *sign, struct grown *ret_grown)
 {
 	int n_left = strcmp(what, "all") == 0 ? KINDS : 1;
 	struct announcement a;
@@ -147,7 +148,7 @@ static void start(const char *what, const char *mark, struct grown *ret_grown)
 	memset(ret_grown, 0, sizeof(*ret_grown));
 	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	ck_assert_int_eq(pipe(line), 0);
-	(void)start_leader(line[1], what, mark);
+	(void)start_leader(line[1], what, sign);
 	(void)close(line[1]);
 	for (; n_left > 0; n_left--) {
 		ck_assert_int_eq(read(line[0], &a, sizeof(a)), sizeof(a));
@@ -160,7 +161,7 @@ static void start(const char *what, const char *mark, struct grown *ret_grown)
 
 static struct tree tree_of(const struct grown *g)
 {
-	return (struct tree){ .leader = g->pids[LEADER], .mark = MARK };
+	return (struct tree){ .leader = g->pids[LEADER], .sign = SIGN };
 }
 
 /* Waits for its end. */
@@ -193,7 +194,7 @@ START_TEST(all_of_a_tree_but_the_leader_is_found)
 	struct grown g;
 	struct tree t;
 
-	start("all", MARK, &g);
+	start("all", SIGN, &g);
 	t = tree_of(&g);
 	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
 	assert_all_but_the_leader_end(&g);
@@ -206,7 +207,7 @@ START_TEST(all_of_a_tree_is_found_when_its_leader_is_gone)
 	struct grown g;
 	struct tree t;
 
-	start("all", MARK, &g);
+	start("all", SIGN, &g);
 	(void)end_leader(&g);
 	t = tree_of(&g);
 	t.is_reaped = true;
@@ -220,7 +221,7 @@ START_TEST(all_of_a_tree_is_found_when_its_leader_is_not_yet_reaped)
 	struct grown g;
 	struct tree t;
 
-	start("all", MARK, &g);
+	start("all", SIGN, &g);
 	ck_assert_int_eq(pidfd_send_signal(g.pidfds[LEADER], SIGTERM, NULL, 0), 0);
 	await_end(&g, LEADER);
 	t = tree_of(&g);
@@ -234,7 +235,7 @@ START_TEST(the_dead_are_not_counted)
 	struct grown g;
 	struct tree t;
 
-	start("all", MARK, &g);
+	start("all", SIGN, &g);
 	t = tree_of(&g);
 	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
 	assert_all_but_the_leader_end(&g);
@@ -248,11 +249,32 @@ START_TEST(a_signal_that_is_none_only_counts)
 	struct grown g;
 	struct tree t;
 
-	start("all", MARK, &g);
+	start("all", SIGN, &g);
 	t = tree_of(&g);
 	ck_assert_int_eq(tree_signal(&t, 0), ALL);
 	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
 	(void)end_leader(&g);
+}
+END_TEST
+
+/* Its environment says nothing of us: as when a program has put its title there. */
+START_TEST(all_of_a_tree_is_found_by_its_mark_alone)
+{
+	const struct rlimit limit = { .rlim_cur = spawn_mark(7), .rlim_max = RLIM_INFINITY };
+	struct grown g;
+	struct tree t;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_RTTIME, &limit), 0);
+	start("all", "TITLE", &g);
+	(void)end_leader(&g);
+	t = tree_of(&g);
+	t.is_reaped = true;
+	t.mark = spawn_mark(8);
+	/* not those who have left the session */
+	ck_assert_int_eq(tree_signal(&t, 0), 2);
+	t.mark = spawn_mark(7);
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
+	assert_all_but_the_leader_end(&g);
 }
 END_TEST
 
@@ -261,8 +283,8 @@ START_TEST(the_trees_of_others_are_left_alone)
 	struct grown ours, others;
 	struct tree t;
 
-	start("all", OTHER_MARK, &others);
-	start("all", MARK, &ours);
+	start("all", OTHER_SIGN, &others);
+	start("all", SIGN, &ours);
 	t = tree_of(&ours);
 	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
 	assert_all_but_the_leader_end(&ours);
@@ -271,7 +293,7 @@ START_TEST(the_trees_of_others_are_left_alone)
 	ck_assert_int_eq(tree_signal(&t, SIGKILL), 0);
 
 	t = tree_of(&others);
-	t.mark = OTHER_MARK;
+	t.sign = OTHER_SIGN;
 	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
 	ck_assert_int_eq(end_leader(&others), SIGTERM);
 }
@@ -284,7 +306,7 @@ START_TEST(what_has_the_same_mark_and_is_not_our_child_is_left_alone)
 	int line[2];
 	pid_t parent;
 
-	start("alone", MARK, &g);
+	start("alone", SIGN, &g);
 	(void)end_leader(&g);
 	t = tree_of(&g);
 	t.is_reaped = true;
@@ -293,7 +315,7 @@ START_TEST(what_has_the_same_mark_and_is_not_our_child_is_left_alone)
 	ck_assert_int_eq(pipe(line), 0);
 	parent = fork();
 	if (parent == 0) {
-		start("alone", MARK, &other);
+		start("alone", SIGN, &other);
 		(void)!write(line[1], &other.pids[LEADER], sizeof(pid_t));
 		(void)pause();
 		_exit(0);
@@ -325,7 +347,7 @@ START_TEST(a_stranger_that_has_got_the_leaders_number_is_left_alone)
 	int line[2];
 	pid_t pid;
 
-	start("alone", MARK, &g);
+	start("alone", SIGN, &g);
 	(void)end_leader(&g);
 	t = tree_of(&g);
 	t.is_reaped = true;
@@ -359,6 +381,7 @@ int main(int argc, char **argv)
 		all_of_a_tree_is_found_when_its_leader_is_not_yet_reaped,
 		the_dead_are_not_counted,
 		a_signal_that_is_none_only_counts,
+		all_of_a_tree_is_found_by_its_mark_alone,
 		the_trees_of_others_are_left_alone,
 		what_has_the_same_mark_and_is_not_our_child_is_left_alone,
 		a_stranger_that_has_got_the_leaders_number_is_left_alone,
