@@ -371,7 +371,7 @@ START_TEST(a_privileged_port_is_refused_to_those_who_may_not)
 	ck_assert_int_eq(fscanf(file, "%d", &first), 1); /* NOLINT(cert-err34-c): the kernel's */
 	(void)fclose(file);
 	if (first <= 1) {
-		(void)printf("SKIP %s: no port is privileged here\n", __func__);
+		skip_test(__func__, "no port is privileged here");
 		return;
 	}
 	if (geteuid() == 0)

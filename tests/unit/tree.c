@@ -355,7 +355,7 @@ START_TEST(a_stranger_that_has_got_the_leaders_number_is_left_alone)
 	ck_assert_int_eq(pipe(line), 0);
 	pid = clone_with_pid(t.leader);
 	if (pid < 0 && errno == EPERM) {
-		(void)printf("SKIP %s: needs CAP_SYS_ADMIN\n", __func__);
+		skip_test(__func__, "needs CAP_SYS_ADMIN");
 		return;
 	}
 	if (pid == 0) {
