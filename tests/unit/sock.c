@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/own.h"
+#include "own_network.h"
 #include "run_suite.h"
 
 #define NOBODY 65534
@@ -304,10 +305,13 @@ END_TEST
 START_TEST(connections_that_are_over_do_not_block_a_claim)
 {
 	struct addr a = any_port("127.0.0.1");
-	int fd = claim(&a);
-	int client, server;
+	int client, server, fd;
 	char byte;
 
+	/* where nobody else can get the port between its two claims */
+	if (!own_network_enter("connections_that_are_over_do_not_block_a_claim"))
+		return;
+	fd = claim(&a);
 	a = bound_to(fd);
 	client = connect_to(&a);
 	server = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
@@ -327,6 +331,9 @@ START_TEST(dual_stack_and_v6only_are_claimed_as_they_are_asked_for)
 	struct addr v4;
 	int fd;
 
+	/* where no client can have the same port at another address */
+	if (!own_network_enter("dual_stack_and_v6only_are_claimed_as_they_are_asked_for"))
+		return;
 	a.v6only = true;
 	fd = claim(&a);
 	ck_assert_int_eq(get(fd, IPPROTO_IPV6, IPV6_V6ONLY), 1);
