@@ -81,8 +81,10 @@ static const char *shortage_advice(int error)
 	switch (error) {
 	case EMFILE: return "this process has too many open files: raise its limit (`ulimit -n`)";
 	case ENFILE: return "this host has too many open files: raise fs.file-max";
-	case ENOMEM:
 	case ENOBUFS:
+		return "berth has no room for one more: its 256 ports, or the 1024 berths of "
+		       "this one, are in use";
+	case ENOMEM:
 		return "the kernel has no memory left for it: free some, or raise the "
 		       "memory limit of this control group";
 	default: return NULL;

@@ -16,10 +16,26 @@ union notif_buffer {
 	char room[512];
 };
 
+/* Whether there is a call to receive: 0, -ENOENT if there is none, -ENODEV if there'll be none. */
+static int check_readable(int notif_fd)
+{
+	struct pollfd p = { .fd = notif_fd, .events = POLLIN };
+
+	if (poll(&p, 1, 0) < 0)
+		return -errno;
+	if (p.revents & POLLIN)
+		return 0;
+	return p.revents & (POLLHUP | POLLERR) ? -ENODEV : -ENOENT;
+}
+
 int notif_receive(int notif_fd, struct notif_call *ret_call)
 {
 	union notif_buffer b;
+	/* When the last caller has gone, kernels before 6.11 would let us wait for ever. */
+	int r = check_readable(notif_fd);
 
+	if (r < 0)
+		return r;
 	memset(&b, 0, sizeof(b)); /* the kernel insists */
 	if (ioctl(notif_fd, SECCOMP_IOCTL_NOTIF_RECV, &b.notif) < 0)
 		return -errno;
@@ -99,7 +115,5 @@ int notif_answer_fd(int notif_fd, uint64_t id, int fd, bool cloexec)
 
 bool notif_is_deserted(int notif_fd)
 {
-	struct pollfd p = { .fd = notif_fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 1 && !(p.revents & POLLIN) && (p.revents & (POLLHUP | POLLERR));
+	return check_readable(notif_fd) == -ENODEV;
 }

@@ -256,6 +256,11 @@ int sock_become(int fd, int worker_fd)
 	return copy_blocking_mode(worker_fd, fd);
 }
 
+void sock_stop_listening(int fd)
+{
+	(void)shutdown(fd, SHUT_RD);
+}
+
 void sock_wake(int fd)
 {
 	/*

@@ -110,6 +110,9 @@ int sock_bind(int fd, const struct addr *a);
  */
 int sock_become(int fd, int worker_fd);
 
+/* Ends listening, for every holder of the socket. */
+void sock_stop_listening(int fd);
+
 /*
  * sock_wake - wake whoever waits for connections at listening socket @fd
  *

@@ -24,6 +24,7 @@ struct steer {
 	int holders_fd; /* the program that counts them; only where queues are seen */
 	struct ring_buffer *news;
 	bool sees_queues;
+	int queue_error;
 	struct steer_port *ports;
 	struct steer_berth *berths;
 };
@@ -179,6 +180,11 @@ struct steer *steer_free(struct steer *s)
 bool steer_sees_queues(const struct steer *s)
 {
 	return s->sees_queues;
+}
+
+int steer_queue_error(const struct steer *s)
+{
+	return s->queue_error;
 }
 
 struct steer_port *steer_port(struct steer *s, uint32_t id)

@@ -33,6 +33,9 @@ struct steer *steer_free(struct steer *s);
 /* Whether the program sees the depth of accept queues (CAP_PERFMON, Linux 6.2). */
 bool steer_sees_queues(const struct steer *s);
 
+/* Why not: the errno of the program that would. 0 where it does. */
+int steer_queue_error(const struct steer *s);
+
 /* The table of port @id, below STEER_PORTS_MAX; shared with the running program. */
 struct steer_port *steer_port(struct steer *s, uint32_t id);
 

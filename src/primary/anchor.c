@@ -98,8 +98,10 @@ static void on_shut_down(uv_poll_t *handle, int status, int events)
 
 	(void)status;
 	(void)events;
-	if (sock_facts(port->fd, &facts) == 0 && !facts.is_listening)
-		(void)sock_listen(port->fd, SOMAXCONN);
+	if (sock_facts(port->fd, &facts) == 0 && !facts.is_listening &&
+	    sock_listen(port->fd, SOMAXCONN) == 0)
+		return;
+	(void)uv_poll_stop(handle); /* it cannot be helped, and would be reported for ever */
 }
 
 int anchor_watch_start(struct port *port)

@@ -53,7 +53,7 @@ static int seat(struct port *port, struct berth *b, int fd)
 	if (seats_add(steer_port(p->steer, port->id), p->n_openings, b->index))
 		return 0;
 	(void)steer_clear_socket(p->steer, b->index);
-	return -ENOSPC;
+	return -ENOBUFS;
 }
 
 static int add(struct port *port, int fd, const struct sock_facts *facts,
@@ -71,7 +71,7 @@ static int add(struct port *port, int fd, const struct sock_facts *facts,
 	b->fd = NO_FD;
 	b->index = berth_indices_take(p->indices);
 	if (b->index == BERTH_INDEX_NONE)
-		r = -ENOSPC;
+		r = -ENOBUFS;
 	if (r == 0 && steer_sees_queues(p->steer)) {
 		b->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		r = b->fd < 0 ? -errno : 0;
@@ -104,11 +104,11 @@ int berths_open(struct port *port, int fd, const struct sock_facts *facts,
 	return r;
 }
 
-bool berths_has_worker(struct port *port, pid_t pid)
+bool berths_has_worker(struct port *port, uint64_t run)
 {
 	(void)berths_sweep(port);
 	for (const struct berth *b = port->berths; b; b = b->next)
-		if (b->owner.pid == pid)
+		if (b->owner.run == run)
 			return true;
 	return false;
 }
@@ -149,23 +149,23 @@ void berths_sweep_all(struct ports *p)
 			(void)berths_sweep(p->at[i]);
 }
 
-static void close_worker_at(struct port *port, pid_t pid)
+static void close_worker_at(struct port *port, uint64_t run)
 {
 	struct berth **at = &port->berths;
 
 	while (*at) {
-		if ((*at)->owner.pid == pid)
+		if ((*at)->owner.run == run)
 			retire(port, at);
 		else
 			at = &(*at)->next;
 	}
 }
 
-void berths_close_worker(struct ports *p, pid_t pid)
+void berths_close_worker(struct ports *p, uint64_t run)
 {
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
 		if (p->at[i] && p->at[i]->kind == PORT_STEERED)
-			close_worker_at(p->at[i], pid);
+			close_worker_at(p->at[i], run);
 }
 
 void berths_free(struct port *port)

@@ -18,17 +18,17 @@
  *
  * @fd: stays the caller's
  *
- * 0, also if it had them already; -ENOSPC when the port has no seat left.
+ * 0, also if it had them already; -ENOBUFS when the port has no seat left.
  * Primary's thread only. Never blocks.
  */
 int berths_open(struct port *port, int fd, const struct sock_facts *facts,
 		const struct berth_owner *owner);
 
-/* Whether the worker with the leader @pid listens at @port now. */
-bool berths_has_worker(struct port *port, pid_t pid);
+/* Whether the worker of @run listens at @port now. */
+bool berths_has_worker(struct port *port, uint64_t run);
 
 /* No new connections for that worker, at any port; those it has accepted stay with it. */
-void berths_close_worker(struct ports *p, pid_t pid);
+void berths_close_worker(struct ports *p, uint64_t run);
 
 /* Closes the berths whose worker has closed its socket; returns how many are left. */
 size_t berths_sweep(struct port *port);

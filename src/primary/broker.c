@@ -100,15 +100,18 @@ static int bind_member(const struct trap *t, struct port *port)
 	int r;
 
 	sock_sharing(t->fd, &before);
-	if (!before.reuse_port && berths_has_worker(port, t->client->source.pid))
+	if (!before.reuse_port && berths_has_worker(port, t->client->run))
 		return -EADDRINUSE;
 	r = make_ours(t, port);
 	if (r == 0)
 		r = sock_make_sharable(t->fd);
 	if (r == 0)
 		r = sock_bind(t->fd, &t->addr);
-	if (r < 0)
+	if (r < 0) {
 		sock_restore_sharing(t->fd, &before);
+		if (t->facts.uid != port->like.uid)
+			(void)!fchown(t->fd, t->facts.uid, (gid_t)-1);
+	}
 	return r;
 }
 
@@ -136,7 +139,7 @@ static struct berth_owner owner_of(const struct trap *t)
 {
 	struct berth_owner owner = {
 		.slot = t->client->source.slot,
-		.pid = t->client->source.pid,
+		.run = t->client->run,
 		.process = t->call.tid,
 		.fd = (int)t->call.args[0],
 	};
@@ -148,14 +151,18 @@ static struct berth_owner owner_of(const struct trap *t)
 static int bind_unix(const struct trap *t, const struct bind_judgement *j)
 {
 	struct ports *p = t->broker->ports;
+	struct peek_identity identity;
 	struct port *port = NULL;
-	int r = 0;
+	int r = peek_identity(t->call.tid, &identity);
 
+	/* Where it stands and who it is was read since the last look: is it still the one? */
+	if (r < 0 || notif_still_waits(t->client->notify_fd, t->call.id) < 0)
+		return -ESRCH;
 	if (j->verdict == BIND_JOIN) {
 		port = p->at[j->port];
 		r = unix_path_restore(&port->path);
 	} else {
-		r = unix_port_claim(p, t->call.tid, &t->addr, &t->facts, &port);
+		r = unix_port_claim(p, &identity, &t->addr, &t->facts, &port);
 	}
 	return r < 0 ? r : put_in_place(t, port->fd);
 }
@@ -228,8 +235,8 @@ static enum outcome on_bind(struct trap *t, int *result)
 
 	if (!read_address(t) || !take_socket(t))
 		return PASS;
-	/* The kernel refuses these, and knows better how than we do. */
-	if (t->facts.family != t->addr.family || is_bound(t))
+	/* The kernel refuses it, and knows better how than we do. */
+	if (t->facts.family != t->addr.family)
 		return PASS;
 	if (t->addr.family == AF_UNIX && !unix_port_is_ours(t->call.tid, &t->addr))
 		return PASS;
@@ -242,6 +249,10 @@ static enum outcome on_bind(struct trap *t, int *result)
 	wish.is_our_netns = t->facts.netns_cookie == t->broker->netns_cookie;
 	j = port_table_judge(&t->broker->ports->table, t->broker->config, &wish);
 
+	if (j.verdict == BIND_PASS)
+		return PASS;
+	if (is_bound(t))
+		return answer(result, -EINVAL);
 	switch (j.verdict) {
 	case BIND_PASS: return PASS;
 	case BIND_UNIQUE: return answer(result, bind_unique(t, j.unique_port));
@@ -265,7 +276,12 @@ static int listen_steered(const struct trap *t, struct port *port)
 	const struct berth_owner owner = owner_of(t);
 	int r = sock_listen(t->fd, listen_backlog(t));
 
-	return r < 0 ? r : berths_open(port, t->fd, &t->facts, &owner);
+	if (r == 0)
+		r = berths_open(port, t->fd, &t->facts, &owner);
+	/* It must not listen where nobody would ever be sent. */
+	if (r < 0)
+		sock_stop_listening(t->fd);
+	return r;
 }
 
 static enum outcome on_listen(struct trap *t, int *result)
@@ -299,8 +315,11 @@ static enum outcome on_socket(struct trap *t, int *result)
 {
 	const int flags = (int)t->call.args[1];
 	struct peek_identity identity;
-	int r = peek_identity(t->call.tid, &identity);
+	int r;
 
+	if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != SOCK_STREAM)
+		return PASS;
+	r = peek_identity(t->call.tid, &identity);
 	if (r < 0 || !peek_is_our_netns(t->call.tid))
 		return answer(result, -EPROTONOSUPPORT); /* such a program tries TCP next */
 	t->fd = socket((int)t->call.args[0], flags | SOCK_CLOEXEC, 0);
@@ -330,7 +349,7 @@ enum broker_result broker_serve(struct broker *b, struct broker_client *client)
 	int r = notif_receive(client->notify_fd, &t.call);
 
 	if (r < 0)
-		return notif_is_deserted(client->notify_fd) ? BROKER_DESERTED : BROKER_NOTHING;
+		return r == -ENODEV ? BROKER_DESERTED : BROKER_NOTHING;
 	switch (decide(&t, &result)) {
 	case PASS: r = notif_pass(client->notify_fd, t.call.id); break;
 	case ANSWER: r = notif_answer(client->notify_fd, t.call.id, result); break;
@@ -338,7 +357,7 @@ enum broker_result broker_serve(struct broker *b, struct broker_client *client)
 	}
 	/* Before we explain: the last descriptor of a dead worker's socket must not be ours. */
 	drop_fd(&t.fd);
-	if (result < 0)
+	if (result < 0 && t.call.number != SYS_socket)
 		complain(b, client, -result, &t.addr);
 	return r < 0 ? BROKER_NOTHING : BROKER_ANSWERED;
 }

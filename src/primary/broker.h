@@ -15,6 +15,7 @@
 /* A worker as the broker sees it. */
 struct broker_client {
 	struct message_source source;
+	uint64_t run; /* which of all runs of workers; no other has this number */
 	int notify_fd;
 	int64_t explained_at_ms; /* when its last error was explained; 0: never */
 	unsigned n_unexplained;  /* errors since then */

@@ -25,6 +25,12 @@ const char *complaint_text(int error, const struct addr *a,
 	return ret_text;
 }
 
+/* Whether two addresses of one port number cannot both be had. */
+static bool overlaps(const struct addr *one, const struct addr *two)
+{
+	return one->family == AF_UNSPEC || addr_is_wildcard(one) || addr_is_wildcard(two);
+}
+
 /* The worker means another address of a port number that is ours already. */
 static bool explain_own(struct broker *b, int error, const struct addr *a, char *ret_text)
 {
@@ -32,7 +38,7 @@ static bool explain_own(struct broker *b, int error, const struct addr *a, char 
 	char ours[ADDR_TEXT_MAX];
 	char asked[ADDR_TEXT_MAX];
 
-	if (error != EADDRINUSE || !own)
+	if (error != EADDRINUSE || !own || !overlaps(port_addr(own), a))
 		return false;
 	(void)snprintf(ret_text, COMPLAINT_TEXT_MAX,
 		       "port %u/tcp is this berth's own on %s%s, and the worker asks for %s: both "

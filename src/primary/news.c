@@ -134,7 +134,10 @@ static bool is_quiet(struct port *port)
 		return false;
 	__atomic_store_n(&table->is_busy, 0, __ATOMIC_SEQ_CST);
 	/* One that came just before that has called nobody. */
-	return count_connections(port) == n;
+	if (count_connections(port) == n)
+		return true;
+	__atomic_store_n(&table->is_busy, 1, __ATOMIC_SEQ_CST);
+	return false;
 }
 
 static void look(struct news *n);

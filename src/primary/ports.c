@@ -79,7 +79,7 @@ static int port_new(struct ports *p, const struct addr *a, struct port **ret_por
 		port->id = port_table_add(&p->table, a);
 	if (port->id == PORT_NONE) {
 		free(port);
-		return -ENOSPC;
+		return -ENOBUFS; /* as bind() says it */
 	}
 	p->at[port->id] = port;
 	*ret_port = port;
@@ -107,7 +107,7 @@ static int begin_steering(struct port *port)
 	int r;
 
 	if (anchor == BERTH_INDEX_NONE)
-		return -ENOSPC;
+		return -ENOBUFS;
 	memset(table, 0, sizeof(*table));
 	table->policy = steer_policy(p->config->policy);
 	table->anchor = anchor;

@@ -33,7 +33,7 @@ enum port_kind {
 /* The worker that a berth belongs to: one run of it. */
 struct berth_owner {
 	unsigned slot;
-	pid_t pid;     /* of its leader */
+	uint64_t run;  /* see broker_client */
 	pid_t process; /* the one of its tree that listens */
 	int fd;        /* the socket's number there, when it began */
 };
@@ -134,7 +134,7 @@ const struct addr *port_addr(const struct port *port);
  * @any_port: index of the "any address" entry that this one comes from, or PORT_NONE
  *
  * Returns 0, and a port that the ports own; -EADDRINUSE when it's held by others,
- * -ENOSPC when all ports are taken, another -errno as bind() and listen() give it.
+ * -ENOBUFS when all ports are taken, another -errno as bind() and listen() give it.
  */
 int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *like,
 		unsigned any_port, struct port **ret_port);

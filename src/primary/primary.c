@@ -22,6 +22,8 @@
 #define PATH_TEXT_MAX 4096
 #define LAST_WAIT_MS  1000
 
+#define WATCHED_SIGNALS 8
+
 struct primary;
 
 /* What a signal to berth means. */
@@ -49,7 +51,7 @@ struct primary {
 	bool has_ended;
 	int exit_code;
 	uv_timer_t last_wait; /* for the dead of the last tree */
-	uv_signal_t signals[12];
+	uv_signal_t signals[WATCHED_SIGNALS];
 	size_t n_signals;
 };
 
@@ -144,11 +146,14 @@ static void on_waited(uv_timer_t *timer)
  */
 static void end_if_alone(struct primary *p)
 {
+	pid_t pid;
+
 	if (p->n_workers > 0)
 		return;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
-	if (waitpid(-1, NULL, WNOHANG) < 0)
+	do
+		pid = waitpid(-1, NULL, WNOHANG);
+	while (pid > 0);
+	if (pid < 0)
 		end(p);
 	else if (!p->has_ended && !uv_is_active((uv_handle_t *)&p->last_wait))
 		(void)uv_timer_start(&p->last_wait, on_waited, LAST_WAIT_MS, 0);
@@ -243,7 +248,7 @@ static void on_not_yet(struct primary *p)
 		   "this version cannot reload or upgrade by signal: nothing is changed");
 }
 
-static const struct watched_signal watched_signals[] = {
+static const struct watched_signal watched_signals[WATCHED_SIGNALS] = {
 	{ SIGCHLD, on_child },  { SIGTERM, on_stop },     { SIGINT, on_stop },
 	{ SIGQUIT, on_stop },   { SIGTTIN, on_one_more }, { SIGTTOU, on_one_fewer },
 	{ SIGHUP, on_not_yet }, { SIGUSR2, on_not_yet },
@@ -251,14 +256,14 @@ static const struct watched_signal watched_signals[] = {
 
 static void on_signal(uv_signal_t *handle, int number)
 {
-	for (size_t i = 0; i < sizeof(watched_signals) / sizeof(watched_signals[0]); i++)
+	for (size_t i = 0; i < WATCHED_SIGNALS; i++)
 		if (watched_signals[i].number == number)
 			watched_signals[i].handle(handle->data);
 }
 
 static int watch_signals(struct primary *p)
 {
-	for (size_t i = 0; i < sizeof(watched_signals) / sizeof(watched_signals[0]); i++) {
+	for (size_t i = 0; i < WATCHED_SIGNALS; i++) {
 		uv_signal_t *s = &p->signals[i];
 		int r = uv_signal_init(&p->loop, s);
 

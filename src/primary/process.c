@@ -272,6 +272,7 @@ int process_new(const struct process_start *start, struct process **ret_process)
 		.generation = start->who.generation,
 	};
 	p->mark = spawn_mark(start->n_run);
+	p->client.run = start->n_run;
 	(void)snprintf(p->sign, sizeof(p->sign), "BERTH_RUN=%s", start->who.run);
 	r = open_pipes(&pipes);
 	if (r == 0)

@@ -56,16 +56,18 @@ static int bind_first(struct ports *p, const struct shared_wish *wish)
 	struct port *port;
 	int r;
 
+	r = ports_note_pending(p, wish->addr, &port);
+	if (r < 0)
+		return r;
 	if (held)
 		(void)sock_loosen(held->fd);
 	r = bind_own(wish);
 	if (held)
 		(void)sock_tighten(held->fd);
-	if (r < 0)
+	if (r < 0) {
+		port_release(port);
 		return r;
-	r = ports_note_pending(p, wish->addr, &port);
-	if (r < 0)
-		return r;
+	}
 	port->pending = wish->owner;
 	port->any_port = wish->any_port;
 	port->like = *wish->facts;

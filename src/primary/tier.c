@@ -19,15 +19,23 @@ static const char *why_not(int error, char *text, size_t size)
 
 static void say_steered(const struct app_config *config, const struct steer *steer, char *ret_text)
 {
-	const char *depth = "";
+	int error = steer_queue_error(steer);
 
-	if (config->policy != POLICY_HASH)
-		depth = steer_sees_queues(steer)
-				? ", accept queues seen"
-				: ", accept queues not seen (CAP_PERFMON or Linux 6.2 is missing)";
-	(void)snprintf(ret_text, TIER_TEXT_MAX,
-		       "steered: the kernel hands each connection to a worker, %s%s",
-		       app_policy_text(config->policy), depth);
+	if (steer_sees_queues(steer))
+		(void)snprintf(
+			ret_text, TIER_TEXT_MAX,
+			"steered: the kernel hands each connection to a worker, %s, accept queues "
+			"seen",
+			app_policy_text(config->policy));
+	else
+		(void)snprintf(
+			ret_text, TIER_TEXT_MAX,
+			"steered: the kernel hands each connection to a worker, %s, accept queues "
+			"not seen (%s)",
+			app_policy_text(config->policy),
+			error == EPERM || error == EACCES
+				? "CAP_PERFMON is missing"
+				: "it takes Linux 6.2 or later, with BTF");
 }
 
 int tier_choose(const struct app_config *config, struct steer **ret_steer,

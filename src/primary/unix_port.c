@@ -37,19 +37,14 @@ bool unix_port_is_ours(pid_t tid, struct addr *a)
 	return true;
 }
 
-int unix_port_claim(struct ports *p, pid_t tid, const struct addr *a, const struct sock_facts *like,
-		    struct port **ret_port)
+int unix_port_claim(struct ports *p, const struct peek_identity *owner, const struct addr *a,
+		    const struct sock_facts *like, struct port **ret_port)
 {
-	struct peek_identity identity;
-	mode_t before;
-	int r = peek_identity(tid, &identity);
+	mode_t before = umask(owner->umask);
+	int r = ports_claim(p, a, like, PORT_NONE, ret_port);
 
-	if (r < 0)
-		return r;
-	before = umask(identity.umask);
-	r = ports_claim(p, a, like, PORT_NONE, ret_port);
 	(void)umask(before);
 	if (r == 0)
-		unix_path_chown(&(*ret_port)->path, &identity);
+		unix_path_chown(&(*ret_port)->path, owner);
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "os/peek.h"
 #include "primary/ports.h"
 
 /*
@@ -25,7 +26,7 @@ bool unix_port_is_ours(pid_t tid, struct addr *a);
  * Returns as ports_claim() does, and -ESRCH if the worker is gone. Primary's
  * thread only: it changes the umask of the process for a moment.
  */
-int unix_port_claim(struct ports *p, pid_t tid, const struct addr *a, const struct sock_facts *like,
-		    struct port **ret_port);
+int unix_port_claim(struct ports *p, const struct peek_identity *owner, const struct addr *a,
+		    const struct sock_facts *like, struct port **ret_port);
 
 #endif

@@ -38,6 +38,14 @@ static void set_state(struct worker *w, enum worker_state next)
 	if (w->state == next)
 		return;
 	(void)uv_timer_stop(&w->timer); /* a timer belongs to the state that armed it */
+	/* For programs; people are told of what matters to them in sentences. */
+	if (w->home->config->json) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "%s -> %s", worker_state_text(w->state),
+			       worker_state_text(next));
+		say(w, MESSAGE_INFO, "worker_state", text);
+	}
 	w->state = next;
 }
 
@@ -190,7 +198,7 @@ static void spawn_worker(struct worker *w)
 static void release_process(struct worker *w)
 {
 	if (w->process)
-		berths_close_worker(w->home->broker->ports, process_pid(w->process));
+		berths_close_worker(w->home->broker->ports, w->process->client.run);
 	berths_sweep_all(w->home->broker->ports);
 	w->process = process_free(w->process);
 }
@@ -219,7 +227,7 @@ static uint64_t left_ms(const struct worker *w)
 
 static void send_stop(struct worker *w)
 {
-	berths_close_worker(w->home->broker->ports, process_pid(w->process));
+	berths_close_worker(w->home->broker->ports, w->process->client.run);
 	process_signal_leader(w->process, w->home->config->stop_signal);
 	w->deadline_ms = clock_ms() + w->home->config->stop_timeout_ms;
 	(void)uv_timer_start(&w->timer, on_timer, left_ms(w), 0);

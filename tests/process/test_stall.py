@@ -25,6 +25,8 @@ def test_a_stopped_worker_keeps_only_the_handful_that_it_had_and_nobody_else_is_
     victim = run.workers()[3]
     clients.get_number(port)
     os.kill(victim, signal.SIGSTOP)
+    # The stall is the matter itself: a worker that stands still for this long while clients
+    # keep coming. Nothing happens at its end that could be waited for.
     time.sleep(STALL_S)
     os.kill(victim, signal.SIGCONT)
     figures = load()
