@@ -3,6 +3,7 @@
 import os
 import shutil
 import struct
+import subprocess
 import sys
 
 import apps
@@ -122,3 +123,92 @@ def test_the_primary_holds_no_more_descriptors_after_a_thousand_listens(
         "the copies of closed sockets to be closed",
     )
     run.stop()
+
+
+HOLDS_MANY = """
+import socket
+held = []
+for _ in range(260):
+    server = socket.socket()
+    probe = socket.socket()
+    probe.bind(("127.0.0.1", 0))
+    address = probe.getsockname()
+    probe.close()
+    try:
+        server.bind(address)
+        server.listen()
+    except OSError as error:
+        print("refused", error.errno, server.getsockname()[1], flush=True)
+        break
+    held.append(server)
+socket.socketpair()[0].recv(1)
+"""
+
+MPTCP_DATAGRAMS = """
+import errno, socket
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 262)
+except OSError as error:
+    print("refused", errno.errorcode[error.errno], flush=True)
+socket.socketpair()[0].recv(1)
+"""
+
+
+def test_a_bind_that_finds_the_table_full_fails_and_leaves_the_socket_unbound(
+    berth_run, place, tier
+):
+    run = berth_run(["-n", 1, "--", *script(place, "hold.py", HOLDS_MANY)], tier=tier)
+    run.wait_for("refused 105 0")  # ENOBUFS
+    run.wait_for("berth has no room for one more")
+    run.stop()
+
+
+def test_datagrams_over_mptcp_are_refused_as_the_kernel_does(berth_run, place, tier):
+    run = berth_run(["-n", 1, "--", *script(place, "mptcp.py", MPTCP_DATAGRAMS)], tier=tier)
+    run.wait_for("refused EPROTONOSUPPORT")
+    run.stop()
+
+
+def test_a_stranger_at_another_address_of_our_port_number_is_named(
+    berth_run, place, spawn, tier
+):
+    port = clients.free_port()
+    stranger = spawn(
+        [sys.executable, "-c",
+         f"import socket; s = socket.create_server(('127.0.0.1', {port})); "
+         "print('ready', flush=True); s.accept()"],
+        stdout=subprocess.PIPE,
+    )
+    assert stranger.stdout.readline() == b"ready\n"
+    run = berth_run(
+        ["-n", 1, "--listen", f"127.0.0.2:{port}", "--", *apps.listen_on(place),
+         f"4:127.0.0.1:{port}"],
+        tier=tier,
+    )
+    run.wait_for(f"port {port}/tcp is held by ")
+    assert not run.matching("this berth's own"), run.output()
+    run.stop()
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_berth_runs_with_standard_descriptors_closed(programs, closed, steered):
+    port = clients.free_port()
+    shell = subprocess.Popen(
+        ["sh", "-c", f"exec {programs.berth} run -n 1 --listen 127.0.0.1:{port} -- "
+         f"{programs.hello} {port} 127.0.0.1 {closed}"]
+    )
+    procs.OURS.add(shell.pid)
+    try:
+        procs.wait_until(lambda: not is_refused(port), "the port to be claimed")
+        assert clients.get_number(port)
+    finally:
+        shell.terminate()
+        assert shell.wait(10) == 0
+
+
+def is_refused(port):
+    try:
+        clients.connect(port).close()
+    except ConnectionRefusedError:
+        return True
+    return False
