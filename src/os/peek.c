@@ -13,8 +13,11 @@
 #include <sys/uio.h>
 
 #include "base/own.h"
+#include "os/proc_text.h"
+#include "os/procfs.h"
 
 #define PROC_TEXT_MAX 4096 /* of /proc/TID/status; what we look for stands in its first half */
+#define LINE_TEXT_MAX 256  /* more than a line of an epoll's fdinfo ever has */
 
 int peek_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t size)
 {
@@ -31,32 +34,31 @@ int peek_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t size)
 static int read_proc(pid_t tid, const char *name, char *ret_text, size_t size)
 {
 	char path[64];
-	own_fd fd = NO_FD;
 	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	n = read(fd, ret_text, size - 1);
+	n = procfs_read_text(AT_FDCWD, path, ret_text, size);
 	if (n < 0)
-		return -errno;
-	ret_text[n] = '\0';
+		return n == -ENOENT ? -ESRCH : (int)n;
 	return 0;
+}
+
+static int read_status(pid_t tid, struct proc_status *ret_status)
+{
+	char text[PROC_TEXT_MAX];
+	int r = read_proc(tid, "status", text, sizeof(text));
+
+	return r < 0 ? r : proc_text_parse_status(text, ret_status);
 }
 
 int peek_process(pid_t tid, pid_t *ret_pid)
 {
-	char text[PROC_TEXT_MAX];
-	const char *line;
-	int r = read_proc(tid, "status", text, sizeof(text));
+	struct proc_status status;
+	int r = read_status(tid, &status);
 
 	if (r < 0)
 		return r;
-	line = strstr(text, "\nTgid:");
-	if (!line)
-		return -ESRCH;
-	*ret_pid = (pid_t)strtol(line + strlen("\nTgid:"), NULL, 10);
+	*ret_pid = status.process;
 	return 0;
 }
 
@@ -93,29 +95,49 @@ int peek_fd(pid_t tid, int fd, int *ret_fd)
 	return 0;
 }
 
-/* Whether the epoll instance @number of @tid has @fd on its list. */
+/* Whether the epoll instance @number of @tid has @fd on its list, which may be any length. */
 static bool has_target(pid_t tid, const char *number, int fd)
 {
-	char name[64];
-	char text[PROC_TEXT_MAX];
-	const char *at = text;
+	char text[LINE_TEXT_MAX];
+	bool is_found = false;
+	int target;
+	FILE *file;
 
-	(void)snprintf(name, sizeof(name), "fdinfo/%s", number);
-	if (read_proc(tid, name, text, sizeof(text)) < 0)
+	(void)snprintf(text, sizeof(text), "/proc/%d/fdinfo/%s", tid, number);
+	file = fopen(text, "re");
+	if (!file)
 		return false;
-	while ((at = strstr(at, "tfd:"))) {
-		at += strlen("tfd:");
-		if (strtol(at, NULL, 10) == fd)
-			return true;
-	}
-	return false;
+	while (!is_found && fgets(text, sizeof(text), file))
+		is_found = proc_text_parse_target(text, &target) && target == fd;
+	(void)fclose(file);
+	return is_found;
+}
+
+static bool is_link_to(int dir_fd, const char *name, const char *wanted)
+{
+	char found[64];
+	ssize_t n = readlinkat(dir_fd, name, found, sizeof(found) - 1);
+
+	found[n > 0 ? n : 0] = '\0';
+	return strcmp(found, wanted) == 0;
+}
+
+/* The name of an entry of @d that links to @wanted; NULL and errno, 0 if there is none. */
+static const char *find_link(DIR *d, const char *wanted)
+{
+	const struct dirent *entry;
+
+	do {
+		errno = 0;
+		entry = readdir(d);
+	} while (entry && !is_link_to(dirfd(d), entry->d_name, wanted));
+	return entry ? entry->d_name : NULL;
 }
 
 bool peek_is_polled(pid_t tid, int fd)
 {
 	char path[64];
-	char link[64];
-	struct dirent *entry;
+	const char *name;
 	bool is_polled = false;
 	DIR *d;
 
@@ -123,13 +145,8 @@ bool peek_is_polled(pid_t tid, int fd)
 	d = opendir(path);
 	if (!d)
 		return false;
-	while (!is_polled && (entry = readdir(d))) {
-		ssize_t n = readlinkat(dirfd(d), entry->d_name, link, sizeof(link) - 1);
-
-		link[n > 0 ? n : 0] = '\0';
-		is_polled = strcmp(link, "anon_inode:[eventpoll]") == 0 &&
-			    has_target(tid, entry->d_name, fd);
-	}
+	while (!is_polled && (name = find_link(d, "anon_inode:[eventpoll]")))
+		is_polled = has_target(tid, name, fd);
 	(void)closedir(d);
 	return is_polled;
 }
@@ -138,25 +155,22 @@ int peek_find_socket(pid_t pid, uint64_t inode, int *ret_fd)
 {
 	char path[64];
 	char wanted[64];
-	char found[64];
-	struct dirent *entry;
+	const char *name;
+	int r = 0;
 	DIR *d;
-	int r = -ENOENT;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	(void)snprintf(wanted, sizeof(wanted), "socket:[%" PRIu64 "]", inode);
 	d = opendir(path);
 	if (!d)
-		return -errno;
-	while (r == -ENOENT && (entry = readdir(d))) {
-		ssize_t n = readlinkat(dirfd(d), entry->d_name, found, sizeof(found) - 1);
-
-		found[n > 0 ? n : 0] = '\0';
-		if (strcmp(found, wanted) != 0)
-			continue;
-		*ret_fd = (int)strtol(entry->d_name, NULL, 10);
-		r = 0;
-	}
+		return errno == ENOENT ? -ESRCH : -errno;
+	name = find_link(d, wanted);
+	if (name)
+		*ret_fd = (int)strtol(name, NULL, 10);
+	else if (errno == 0)
+		r = -ENOENT;
+	else
+		r = errno == ENOENT ? -ESRCH : -errno; /* it has ended meanwhile */
 	(void)closedir(d);
 	return r;
 }
@@ -165,49 +179,31 @@ int peek_fd_is_cloexec(pid_t tid, int fd, bool *ret_is)
 {
 	char name[32];
 	char text[PROC_TEXT_MAX];
-	const char *flags;
+	unsigned flags = 0;
 	int r;
 
 	(void)snprintf(name, sizeof(name), "fdinfo/%d", fd);
 	r = read_proc(tid, name, text, sizeof(text));
+	if (r == 0)
+		r = proc_text_parse_flags(text, &flags);
 	if (r < 0)
 		return r;
-	flags = strstr(text, "flags:");
-	if (!flags)
-		return -ESRCH;
-	*ret_is = (strtoul(flags + strlen("flags:"), NULL, 8) & O_CLOEXEC) != 0;
+	*ret_is = (flags & O_CLOEXEC) != 0;
 	return 0;
-}
-
-/* The fourth number of a line like "Uid: real effective saved filesystem". */
-static unsigned long fourth_number(const char *line)
-{
-	unsigned long n = 0;
-	char *at = (char *)line;
-
-	for (int i = 0; i < 4; i++)
-		n = strtoul(at, &at, 10);
-	return n;
 }
 
 int peek_identity(pid_t tid, struct peek_identity *ret_identity)
 {
-	char text[PROC_TEXT_MAX];
-	const char *umask_line;
-	const char *uid_line;
-	const char *gid_line;
-	int r = read_proc(tid, "status", text, sizeof(text));
+	struct proc_status status;
+	int r = read_status(tid, &status);
 
 	if (r < 0)
 		return r;
-	umask_line = strstr(text, "\nUmask:");
-	uid_line = strstr(text, "\nUid:");
-	gid_line = strstr(text, "\nGid:");
-	if (!umask_line || !uid_line || !gid_line)
+	if (!status.has_umask)
 		return -ESRCH;
-	ret_identity->umask = (mode_t)strtoul(umask_line + strlen("\nUmask:"), NULL, 8);
-	ret_identity->uid = (uid_t)fourth_number(uid_line + strlen("\nUid:"));
-	ret_identity->gid = (gid_t)fourth_number(gid_line + strlen("\nGid:"));
+	ret_identity->umask = status.umask;
+	ret_identity->uid = status.file_uid;
+	ret_identity->gid = status.file_gid;
 	return 0;
 }
 
@@ -249,7 +245,7 @@ int peek_cwd(pid_t tid, char *ret_path, size_t size)
 	(void)snprintf(path, sizeof(path), "/proc/%d/cwd", tid);
 	n = readlink(path, ret_path, size);
 	if (n < 0)
-		return -errno;
+		return errno == ENOENT ? -ESRCH : -errno;
 	if ((size_t)n >= size)
 		return -ENAMETOOLONG;
 	ret_path[n] = '\0';

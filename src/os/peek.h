@@ -20,8 +20,8 @@ struct peek_identity {
 };
 
 /*
- * All return 0 or -errno, -ESRCH where @tid is gone, and write their results on
- * success only. Any thread. None of them blocks.
+ * Those that return int: 0 or -errno, -ESRCH where @tid is gone. Results are
+ * written on success only. Any thread. None of them blocks.
  */
 
 /* Copies @size bytes at @address of thread @tid. -EFAULT as the call itself would give. */
@@ -45,7 +45,7 @@ bool peek_is_polled(pid_t tid, int fd);
 /* The number of a descriptor of process @pid that refers to @inode; -ENOENT if it has none. */
 int peek_find_socket(pid_t pid, uint64_t inode, int *ret_fd);
 
-/* Whether descriptor @fd of @tid is closed when it executes another program. */
+/* Whether descriptor @fd of @tid is closed when it executes another program; -ESRCH without one. */
 int peek_fd_is_cloexec(pid_t tid, int fd, bool *ret_is);
 
 int peek_identity(pid_t tid, struct peek_identity *ret_identity);

@@ -15,6 +15,7 @@
 
 #include "base/number.h"
 #include "base/own.h"
+#include "os/proc_text.h"
 
 #define STAT_MAX     1024 /* more than /proc/PID/stat ever has */
 #define STATUS_MAX   4096 /* the Uid line stands in its first few hundred bytes */
@@ -33,11 +34,7 @@ static void close_dir(DIR **dir)
 
 #define own_dir __attribute__((cleanup(close_dir))) DIR
 
-/*
- * Reads the start of a file, at most @size - 1 bytes and a NUL. Returns how many,
- * or -errno: -ENOENT or -ESRCH when the process has ended.
- */
-static ssize_t read_text(int dir_fd, const char *name, char *ret_text, size_t size)
+ssize_t procfs_read_text(int dir_fd, const char *name, char *ret_text, size_t size)
 {
 	own_fd fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
 	size_t used = 0;
@@ -147,7 +144,7 @@ int procfs_parse_stat(const char *text, size_t size, struct procfs_process *ret_
 static int read_process(int proc_fd, struct procfs_process *ret_process)
 {
 	char text[STAT_MAX];
-	ssize_t size = read_text(proc_fd, "stat", text, sizeof(text));
+	ssize_t size = procfs_read_text(proc_fd, "stat", text, sizeof(text));
 
 	if (size < 0)
 		return is_gone(size) ? -ESRCH : (int)size;
@@ -302,22 +299,6 @@ int procfs_find_sockets(const uint32_t *inodes, size_t n_inodes, procfs_visit_hi
 	return err;
 }
 
-/* The effective user is the second number behind "Uid:". */
-static bool parse_uid(const char *status, uint32_t *ret_uid)
-{
-	const char *line = strstr(status, "\nUid:\t");
-	const char *effective = line ? strchr(line + strlen("\nUid:\t"), '\t') : NULL;
-	uint64_t uid;
-
-	if (!effective)
-		return false;
-	effective++;
-	if (!number_parse(effective, strspn(effective, "0123456789"), UINT32_MAX, &uid))
-		return false;
-	*ret_uid = (uint32_t)uid;
-	return true;
-}
-
 /* Ticks are counted from the boot that this time namespace sees, as the clock is. */
 static int64_t start_time_ms(uint64_t start_ticks)
 {
@@ -334,18 +315,21 @@ static int64_t start_time_ms(uint64_t start_ticks)
 int procfs_read_details(int proc_fd, struct procfs_details *ret_details)
 {
 	struct procfs_details d = { 0 };
-	char status[STATUS_MAX];
+	struct proc_status status;
+	char text[STATUS_MAX];
 	ssize_t size;
 	int err = read_process(proc_fd, &d.process);
 
 	if (err)
 		return err;
 	d.started_at_ms = start_time_ms(d.process.start_ticks);
-	size = read_text(proc_fd, "status", status, sizeof(status));
+	size = procfs_read_text(proc_fd, "status", text, sizeof(text));
 	if (size < 0)
 		return is_gone(size) ? -ESRCH : (int)size;
-	if (!parse_uid(status, &d.uid))
-		return -EPROTO;
+	err = proc_text_parse_status(text, &status);
+	if (err)
+		return err;
+	d.uid = status.uid;
 
 	*ret_details = d;
 	return 0;
@@ -353,7 +337,7 @@ int procfs_read_details(int proc_fd, struct procfs_details *ret_details)
 
 void procfs_read_command(int proc_fd, char ret_command[static PROCFS_COMMAND_MAX])
 {
-	ssize_t size = read_text(proc_fd, "cmdline", ret_command, PROCFS_COMMAND_MAX);
+	ssize_t size = procfs_read_text(proc_fd, "cmdline", ret_command, PROCFS_COMMAND_MAX);
 
 	while (size > 0 && ret_command[size - 1] == '\0')
 		size--;
@@ -367,15 +351,15 @@ void procfs_read_command(int proc_fd, char ret_command[static PROCFS_COMMAND_MAX
 
 void procfs_read_cgroup(int proc_fd, char ret_cgroup[static PROCFS_CGROUP_MAX])
 {
-	if (read_text(proc_fd, "cgroup", ret_cgroup, PROCFS_CGROUP_MAX) < 0)
+	if (procfs_read_text(proc_fd, "cgroup", ret_cgroup, PROCFS_CGROUP_MAX) < 0)
 		ret_cgroup[0] = '\0';
 }
 
 uint16_t procfs_unprivileged_port_start(void)
 {
 	char text[sizeof("65536\n")];
-	ssize_t size = read_text(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", text,
-				 sizeof(text));
+	ssize_t size = procfs_read_text(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start",
+					text, sizeof(text));
 	uint64_t port;
 
 	if (size <= 1 || !number_parse(text, (size_t)size - 1, UINT16_MAX, &port))

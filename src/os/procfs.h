@@ -45,6 +45,17 @@ typedef int procfs_visit_process(const struct procfs_process *process, void *arg
 typedef int procfs_visit_hit(const struct procfs_hit *hit, void *arg);
 
 /*
+ * procfs_read_text - read the start of a file
+ *
+ * @dir_fd:    where @name is looked for, or AT_FDCWD
+ * @ret_text:  at most @size - 1 bytes, and a NUL
+ *
+ * Returns how many bytes there are, or -errno: -ENOENT or -ESRCH when the process
+ * has ended. Any thread. Does not block.
+ */
+ssize_t procfs_read_text(int dir_fd, const char *name, char *ret_text, size_t size);
+
+/*
  * procfs_parse_stat - read the text of /proc/PID/stat
  *
  * Returns 0, or -EPROTO when the text is no such thing. Any thread. Never blocks.

@@ -1,6 +1,6 @@
 /*
- * Texts of /proc, parts of which a process has chosen: its stat, its control groups,
- * its command line. Whatever they are, what comes out fits and may be shown.
+ * Texts of /proc, parts of which a process has chosen: its stat, its status, its
+ * descriptors, its control groups, its command line. Whatever they are, what comes out fits and may be shown.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include "base/escape.h"
 #include "base/utf8.h"
 #include "core/cgroup_name.h"
+#include "os/proc_text.h"
 #include "os/procfs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -22,6 +23,28 @@ static void check_stat(const char *text, size_t size)
 		return;
 	assert(p.pid >= 0 && p.parent >= 0 && p.session >= 0);
 	assert(memchr(p.comm, '\0', sizeof(p.comm)));
+}
+
+static void check_status(const char *text)
+{
+	struct proc_status status;
+
+	if (proc_text_parse_status(text, &status) < 0)
+		return;
+	assert(status.process >= 0);
+	assert(status.umask <= 0777);
+	assert(status.has_umask || status.umask == 0);
+}
+
+static void check_fdinfo(const char *text)
+{
+	unsigned flags;
+	int fd;
+
+	if (proc_text_parse_flags(text, &flags) == 0)
+		assert(strstr(text, "flags:"));
+	if (proc_text_parse_target(text, &fd))
+		assert(fd >= 0 && strncmp(text, "tfd:", 4) == 0);
 }
 
 static void check_cgroup(const char *text)
@@ -59,6 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (!text)
 		return 0;
 	check_stat((const char *)bytes, size);
+	check_status(text);
+	check_fdinfo(text);
 	check_cgroup(text);
 	check_escape((const char *)bytes, size, 4);
 	check_escape((const char *)bytes, size, size + 4);
