@@ -4,8 +4,8 @@
 Every comparison starts both sides, then loads them in turns, and takes the median of the
 rounds' ratios: this machine's speed at the moment divides out, the better the shorter a
 round is. Rounds that others disturb are repeated; the table says how many CPUs others used
-in those that count. Where a figure has a target, the table says whether it was met, and the exit
-status is 1 if one was missed.
+in those that count. Where a figure has a target, the table says whether it was met, and the
+exit status is 1 if one was missed.
 """
 
 import argparse
@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True
 import measure  # noqa: E402
 from fleet import FleetError, Programs  # noqa: E402
 
-N_CLIENTS = 64
+N_CLIENTS = 64  # under way at any time; as many kept connections
 MAX_PSS_KIB = 6 * 1024
 MAX_PSS_KIB_PER_WORKER = 16
 MAX_REPLACEMENT_MS = 50
@@ -218,14 +218,30 @@ COMPARISONS = {
 }
 
 
-def print_table(figures):
-    words = {True: "yes", False: "NO", None: ""}
-    for figure in figures:
-        value = f"{figure.value:,.3f}" if figure.unit in ("x", "s") else f"{figure.value:,.1f}"
-        print(
-            f"{figure.comparison:<12} {figure.name:<56} {value:>9} {figure.unit:<4}"
-            f"{figure.target:<10} {words[figure.is_met]:<4} {figure.detail}".rstrip()
-        )
+def print_figure(figure):
+    word = {True: "yes", False: "NO", None: ""}[figure.is_met]
+    value = f"{figure.value:,.3f}" if figure.unit in ("x", "s") else f"{figure.value:,.1f}"
+    print(
+        f"{figure.comparison:<12} {figure.name:<56} {value:>9} {figure.unit:<4}"
+        f"{figure.target:<10} {word:<4} {figure.detail}".rstrip(),
+        flush=True,
+    )
+
+
+def run_all(bench, names, tell):
+    """Runs the comparisons; tells each figure at once. Returns them, and what went wrong."""
+    figures, not_measured = [], {}
+    for name in names:
+        if name == "node" and not shutil.which("node"):
+            not_measured[name] = "no node in PATH"
+            continue
+        try:
+            for figure in COMPARISONS[name](bench):
+                figures.append(figure)
+                tell(figure)
+        except FleetError as error:
+            not_measured[name] = str(error)
+    return figures, not_measured
 
 
 def parse_arguments():
@@ -248,26 +264,17 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     bench = Bench(Programs(arguments.build), arguments.rounds, arguments.seconds)
-    figures, skipped = [], {}
-    for name in arguments.only or COMPARISONS:
-        if name == "node" and not shutil.which("node"):
-            skipped[name] = "no node in PATH"
-            continue
-        print(f"bench: {name}", file=sys.stderr)
-        try:
-            figures += COMPARISONS[name](bench)
-        except FleetError as error:
-            skipped[name] = str(error)
+    tell = (lambda figure: None) if arguments.json else print_figure
+    figures, not_measured = run_all(bench, arguments.only or COMPARISONS, tell)
     if arguments.json:
         machine = {"cpus": os.cpu_count(), "kernel": platform.release()}
         run = {"rounds": arguments.rounds, "seconds": arguments.seconds}
         rows = [dataclasses.asdict(figure) for figure in figures]
-        print(json.dumps({**machine, **run, "figures": rows, "failed": skipped}, indent=2))
+        print(json.dumps({**machine, **run, "figures": rows, "not_measured": not_measured}))
     else:
-        print_table(figures)
-        for name, why in skipped.items():
+        for name, why in not_measured.items():
             print(f"{name:<12} not measured: {why}")
-    return 1 if skipped or any(figure.is_met is False for figure in figures) else 0
+    return 1 if not_measured or any(figure.is_met is False for figure in figures) else 0
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from pathlib import Path
 from fleet import HOST, FleetError
 
 ANSWER_S = 5
+SETTLE_S = 10
 QUIET_CPUS = 0.15
-MAX_ROUNDS_FACTOR = 3
+MAX_ROUNDS_FACTOR = 2
 
 
 def _busy_s():
@@ -95,6 +96,12 @@ def wake_ups(pid):
 
 
 def wake_ups_in(pid, seconds):
+    """Wake-ups in so much time, once what the start had left to do is done: 1 s without one."""
+    for _ in range(SETTLE_S):
+        before = wake_ups(pid)
+        time.sleep(1)
+        if wake_ups(pid) == before:
+            break
     before = wake_ups(pid)
     time.sleep(seconds)  # the measured time itself: nothing is to happen in it
     return wake_ups(pid) - before
