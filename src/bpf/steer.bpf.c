@@ -7,8 +7,6 @@
  * the kernel, which would pick any member of the group: a stranger's socket,
  * or the anchor.
  */
-/* libbpf's headers need the kernel's types above them */
-/* clang-format off */
 /* The kernel's headers for programs don't stand alone: this order, and no other. */
 /* clang-format off */
 #include <linux/bpf.h>

@@ -10,11 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/own.h"
-
-static int set_option(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
-}
+#include "os/sock.h"
 
 static int set_options(int fd, const struct socket_wish *wish)
 {
@@ -22,13 +18,13 @@ static int set_options(int fd, const struct socket_wish *wish)
 	int err = 0;
 
 	if (a->family == AF_INET6)
-		err = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, a->v6only);
+		err = sock_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, a->v6only);
 	if (!err && wish->reuseaddr)
-		err = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		err = sock_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (!err && wish->reuseport)
-		err = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+		err = sock_set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (!err && a->device != 0)
-		err = set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)a->device);
+		err = sock_set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)a->device);
 	/* Who owns a socket decides whom it may share an address with. */
 	if (!err && wish->uid != geteuid() && fchown(fd, wish->uid, (gid_t)-1) < 0)
 		err = -errno;

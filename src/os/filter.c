@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -73,7 +74,7 @@ static int export(scmp_filter_ctx ctx, struct sock_fprog **ret_filter)
 }
 
 /* A filter that does not exist (NULL) with a flag that does is refused with EFAULT. */
-static int has_killable_wait(void)
+static bool has_killable_wait(void)
 {
 	(void)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 		      SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,

@@ -28,7 +28,7 @@ static int option(int fd, int level, int name)
 	return getsockopt(fd, level, name, &value, &size) < 0 ? 0 : value;
 }
 
-static int set_option(int fd, int level, int name, int value)
+int sock_set_option(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
@@ -103,15 +103,15 @@ void sock_sharing(int fd, struct sock_sharing *ret_sharing)
 
 int sock_make_sharable(int fd)
 {
-	int r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, on);
+	int r = sock_set_option(fd, SOL_SOCKET, SO_REUSEADDR, on);
 
-	return r < 0 ? r : set_option(fd, SOL_SOCKET, SO_REUSEPORT, on);
+	return r < 0 ? r : sock_set_option(fd, SOL_SOCKET, SO_REUSEPORT, on);
 }
 
 void sock_restore_sharing(int fd, const struct sock_sharing *sharing)
 {
-	(void)set_option(fd, SOL_SOCKET, SO_REUSEADDR, sharing->reuse_addr);
-	(void)set_option(fd, SOL_SOCKET, SO_REUSEPORT, sharing->reuse_port);
+	(void)sock_set_option(fd, SOL_SOCKET, SO_REUSEADDR, sharing->reuse_addr);
+	(void)sock_set_option(fd, SOL_SOCKET, SO_REUSEPORT, sharing->reuse_port);
 }
 
 int sock_bind(int fd, const struct addr *a)
@@ -129,14 +129,14 @@ static int make(const struct addr *a, const struct sock_facts *like, int *ret_fd
 
 	if (fd < 0)
 		return -errno;
-	if (a->family == AF_INET6 && set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, a->v6only) < 0)
+	if (a->family == AF_INET6 && sock_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, a->v6only) < 0)
 		return -errno;
-	if (a->family != AF_UNIX && set_option(fd, SOL_SOCKET, SO_REUSEADDR, on) < 0)
+	if (a->family != AF_UNIX && sock_set_option(fd, SOL_SOCKET, SO_REUSEADDR, on) < 0)
 		return -errno;
-	if (a->device && set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)a->device) < 0)
+	if (a->device && sock_set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)a->device) < 0)
 		return -errno;
 	if (like && like->has_freebind)
-		(void)set_option(fd, IPPROTO_IP, IP_FREEBIND, on);
+		(void)sock_set_option(fd, IPPROTO_IP, IP_FREEBIND, on);
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
@@ -150,7 +150,7 @@ static int claim(const struct addr *a, const struct sock_facts *like, bool is_op
 		r = sock_bind(fd, a);
 	/* Not before: with it, the bind would succeed beside a listener of our own uid. */
 	if (r == 0 && is_open && a->family != AF_UNIX)
-		r = set_option(fd, SOL_SOCKET, SO_REUSEPORT, on);
+		r = sock_set_option(fd, SOL_SOCKET, SO_REUSEPORT, on);
 	/* Two that have SO_REUSEADDR may both bind: who listens first has it. */
 	if (r == 0 && listen(fd, SOMAXCONN) < 0)
 		r = -errno;
@@ -201,7 +201,7 @@ int sock_hold(uint16_t port, int *ret_fd)
 		r = sock_bind(fd, &a);
 	/* With it still set, a stranger that has it too could listen beside us. */
 	if (r == 0)
-		r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+		r = sock_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0);
 	if (r < 0)
 		return r;
 	*ret_fd = take_fd(&fd);
@@ -210,12 +210,12 @@ int sock_hold(uint16_t port, int *ret_fd)
 
 int sock_loosen(int held_fd)
 {
-	return set_option(held_fd, SOL_SOCKET, SO_REUSEADDR, on);
+	return sock_set_option(held_fd, SOL_SOCKET, SO_REUSEADDR, on);
 }
 
 int sock_tighten(int held_fd)
 {
-	return set_option(held_fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	return sock_set_option(held_fd, SOL_SOCKET, SO_REUSEADDR, 0);
 }
 
 int sock_listen(int fd, int backlog)
@@ -251,7 +251,7 @@ int sock_become(int fd, int worker_fd)
 		int value = option(worker_fd, inherited[i].level, inherited[i].name);
 
 		if (value != option(fd, inherited[i].level, inherited[i].name))
-			(void)set_option(fd, inherited[i].level, inherited[i].name, value);
+			(void)sock_set_option(fd, inherited[i].level, inherited[i].name, value);
 	}
 	return copy_blocking_mode(worker_fd, fd);
 }

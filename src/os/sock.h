@@ -65,9 +65,23 @@ int sock_bound_to(int fd, const struct sock_facts *facts, struct addr *ret_addr)
  */
 int sock_claim(const struct addr *a, const struct sock_facts *like, int *ret_fd);
 
-/* One more listening socket at a TCP address that we have claimed: the next anchor. 0 or -errno. */
+/*
+ * sock_claim_alone - as sock_claim(), and nobody can bind beside it afterwards either
+ *
+ * For the shared tier: there's no program that would keep clients from a stranger of
+ * our uid.
+ */
 int sock_claim_alone(const struct addr *a, int *ret_fd);
 
+/*
+ * sock_join - make one more listening socket at a TCP address that we have claimed: the
+ * next anchor
+ *
+ * @like:  as for sock_claim()
+ *
+ * Returns 0; -EADDRINUSE where the address is not ours to share; other errors as
+ * bind() and listen() give them.
+ */
 int sock_join(const struct addr *a, const struct sock_facts *like, int *ret_fd);
 
 /*
@@ -85,6 +99,9 @@ int sock_loosen(int held_fd);
 
 /* No longer lets it: as after sock_hold(). 0 or -errno. */
 int sock_tighten(int held_fd);
+
+/* setsockopt() of a number, 0 or -errno. */
+int sock_set_option(int fd, int level, int name, int value);
 
 /* listen(), 0 or -errno. */
 int sock_listen(int fd, int backlog);

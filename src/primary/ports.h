@@ -11,6 +11,7 @@
 #ifndef BERTH_PRIMARY_PORTS_H
 #define BERTH_PRIMARY_PORTS_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <uv.h>
 
@@ -20,6 +21,9 @@
 #include "os/sock.h"
 #include "os/steer.h"
 #include "os/unix_path.h"
+
+/* A port's index in the table is its number for the steering program. */
+static_assert(PORT_TABLE_MAX == STEER_PORTS_MAX, "the program has room for every port");
 
 struct anchor_watch;
 
