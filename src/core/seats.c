@@ -61,11 +61,6 @@ bool seats_remove(struct steer_port *p, uint32_t berth)
 	return true;
 }
 
-bool seats_has(const struct steer_port *p, uint32_t berth)
-{
-	return find(p, berth) != STEER_SEATS_MAX;
-}
-
 void seats_compact(struct steer_port *p)
 {
 	for (uint32_t i = p->n_seats; i-- > 0;)

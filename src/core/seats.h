@@ -28,9 +28,6 @@ bool seats_add(struct steer_port *p, uint32_t opening, uint32_t berth);
 /* Closes @berth to new connections. Returns whether it was open. */
 bool seats_remove(struct steer_port *p, uint32_t berth);
 
-/* Whether @berth has a seat: the program takes it away from one whose socket is gone. */
-bool seats_has(const struct steer_port *p, uint32_t berth);
-
 /* Moves seats into the holes that the program made, so that turns stay even. */
 void seats_compact(struct steer_port *p);
 

@@ -8,8 +8,6 @@
 
 #include "base/addr.h"
 
-#define HOLDER_TEXT_MAX 512 /* enough for every sentence */
-
 /*
  * holder_sentence - say who holds an address that could not be bound
  *

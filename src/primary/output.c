@@ -262,12 +262,3 @@ void output_stream_finish(struct output_stream *s)
 	if (s)
 		output_lane_finish(s);
 }
-
-bool output_is_idle(const struct output *o)
-{
-	for (unsigned i = 0; i < o->n_lanes; i++) {
-		if (!output_lane_is_idle(&o->lanes[i]))
-			return false;
-	}
-	return true;
-}

@@ -77,12 +77,6 @@ int output_stream_open(struct output *o, const struct message_source *source, in
 void output_stream_finish(struct output_stream *s);
 
 /*
- * Whether all that was read is written (or dropped), and every stream that was finished
- * has come to its end. Nothing of ours keeps the loop running then, but open streams.
- */
-bool output_is_idle(const struct output *o);
-
-/*
  * output_say - a message of berth's own
  *
  * @event:   its name for programs, such as "worker_started", a literal

@@ -286,18 +286,6 @@ void output_lane_finish(struct output_stream *s)
 	free_if_unused(s);
 }
 
-bool output_lane_is_idle(const struct output_lane *lane)
-{
-	const struct output_stream *s;
-
-	if (lane->outlet.is_blocked || has_work(lane))
-		return false;
-	TAILQ_FOREACH(s, &lane->streams, in_all)
-	if (s->is_finished && s->fd >= 0)
-		return false;
-	return true;
-}
-
 size_t output_lane_settle(struct output_lane *lane, int stall_ms, int64_t total_ms)
 {
 	int64_t end_ms = clock_ms() + total_ms;

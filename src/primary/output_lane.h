@@ -81,9 +81,6 @@ void output_lane_finish(struct output_stream *s);
 /* The outlet takes lines again. */
 void output_lane_resume(struct output_lane *lane);
 
-/* Whether nothing waits, and every stream that was finished has come to its end. */
-bool output_lane_is_idle(const struct output_lane *lane);
-
 /*
  * output_lane_settle - read what is in the pipes now, and write it
  *

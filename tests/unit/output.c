@@ -97,7 +97,7 @@ START_TEST(a_grandchild_may_go_on_writing_after_the_workers_death)
 	ck_assert_int_eq(write(fd, "still here\n", 11), 11);
 	stage_run_until_shown(&st, st.out, 1);
 	stage_assert_shown(st.out, "web.1 | still here\n");
-	ck_assert(!output_is_idle(st.output));
+	ck_assert(uv_loop_alive(&st.loop)); /* more may come */
 	(void)close(fd);
 	stage_run_until_idle(&st);
 	stage_end(&st);
@@ -116,9 +116,8 @@ START_TEST(a_worker_may_close_its_stdout_and_live_on)
 	ck_assert_int_eq(write(fd, "bye", 3), 3);
 	(void)close(fd);
 	stage_run_until_shown(&st, st.out, 1);
-	(void)uv_run(&st.loop, UV_RUN_DEFAULT); /* nothing keeps it running any more */
+	stage_run_until_idle(&st); /* nothing keeps it running any more */
 	output_stream_finish(stream);
-	ck_assert(output_is_idle(st.output));
 	stage_assert_shown(st.out, "web.1 | bye\n");
 	stage_end(&st);
 }
