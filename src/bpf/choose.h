@@ -7,7 +7,7 @@
  * a berth's accept queue, and a random number.
  *
  * Round robin gives each berth its turn, but one whose queue isn't empty is
- * passed over while another's is. The other policies take the berth that the
+ * passed over while another's is; when none is, the shortest gets it. The other policies take the berth that the
  * flow's hash names, or the shorter queue of two that chance names, and the
  * next open one if that one is closed.
  */
@@ -86,7 +86,8 @@ struct choose_scan {
 	__u32 n;         /* seats */
 	__u32 start;     /* the place where the scan begins */
 	__u32 passed;    /* places passed over on the way to @found */
-	__u32 found;     /* CHOOSE_NONE, or the first open berth met */
+	__u32 found;     /* CHOOSE_NONE, or the berth with the shortest queue so far */
+	__u32 depth;     /* of its queue */
 	int wants_empty; /* go on until there is one whose queue is empty */
 };
 
@@ -102,6 +103,7 @@ choose_inline __u32 choose_begin(struct steer_port *p, const struct choose_input
 	ret_scan->n = n;
 	ret_scan->passed = 0;
 	ret_scan->found = CHOOSE_NONE;
+	ret_scan->depth = QUEUE_CLOSED;
 	ret_scan->wants_empty = p->policy == STEER_ROUND_ROBIN;
 	if (n == 0)
 		return 0;
@@ -114,13 +116,14 @@ choose_inline int choose_look(struct choose_scan *scan, __u32 t, choose_queue_fn
 {
 	__u32 i = (scan->start + t) % scan->n; /* choose_begin() sees to it that there is a seat */
 	__u32 depth = choose_queue_at(scan->port, i, queue);
-	int is_wanted = depth == 0 || !scan->wants_empty;
 
-	if (depth == QUEUE_CLOSED || (!is_wanted && scan->found != CHOOSE_NONE))
+	/* QUEUE_CLOSED is deeper than any queue; of equal ones the first has its turn. */
+	if (depth >= scan->depth)
 		return 0;
 	scan->found = i;
+	scan->depth = depth;
 	scan->passed = t;
-	return is_wanted;
+	return depth == 0 || !scan->wants_empty;
 }
 
 /*

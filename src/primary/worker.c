@@ -227,6 +227,7 @@ static uint64_t left_ms(const struct worker *w)
 
 static void send_stop(struct worker *w)
 {
+	assert(w->process); /* the states in which a stop is a signal have one */
 	berths_close_worker(w->home->broker->ports, w->process->client.run);
 	process_signal_leader(w->process, w->home->config->stop_signal);
 	w->deadline_ms = clock_ms() + w->home->config->stop_timeout_ms;

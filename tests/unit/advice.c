@@ -99,7 +99,7 @@ START_TEST(shortages_are_the_same_for_all_addresses)
 	assert_says(EMFILE, "8000", "ulimit -n");
 	assert_says(EMFILE, "unix:/run/a", "ulimit -n");
 	assert_says(ENFILE, "8000", "fs.file-max");
-	assert_says(ENOBUFS, "8000", "no memory left");
+	assert_says(ENOBUFS, "8000", "no room for one more");
 	assert_says(ENOMEM, "unix:/run/a", "no memory left");
 }
 END_TEST

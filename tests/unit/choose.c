@@ -134,13 +134,29 @@ START_TEST(several_full_queues_side_by_side_are_passed_over)
 }
 END_TEST
 
-START_TEST(where_every_queue_is_full_round_robin_is_plain)
+START_TEST(where_every_queue_is_as_full_as_the_others_round_robin_is_plain)
 {
 	open_port(STEER_ROUND_ROBIN, 5);
 	for (__u32 i = 0; i < 5; i++)
-		set_depth(i, 10 - i);
+		set_depth(i, 10);
 	for (__u32 c = 0; c < 5 * ROUNDS; c++)
 		ck_assert_uint_eq(choose(), c % 5);
+}
+END_TEST
+
+START_TEST(where_no_queue_is_empty_the_shortest_gets_it)
+{
+	open_port(STEER_ROUND_ROBIN, 4);
+	for (__u32 i = 0; i < 4; i++)
+		set_depth(i, i == 1 ? 500 : 2);
+	set_depth(3, 1);
+	ck_assert_uint_eq(choose(), 3);
+	set_depth(3, 2);
+	for (int c = 0; c < 300; c++)
+		ck_assert_uint_ne(choose(), 1);
+	ck_assert_uint_eq(given(0), 100);
+	ck_assert_uint_eq(given(2), 100);
+	ck_assert_uint_eq(given(3), 101);
 }
 END_TEST
 
@@ -383,7 +399,8 @@ int main(void)
 		round_robin_is_exact_for_every_number_of_berths,
 		a_full_queue_is_passed_over_and_the_others_stay_even,
 		several_full_queues_side_by_side_are_passed_over,
-		where_every_queue_is_full_round_robin_is_plain,
+		where_every_queue_is_as_full_as_the_others_round_robin_is_plain,
+		where_no_queue_is_empty_the_shortest_gets_it,
 		with_no_empty_queue_in_reach_the_turn_decides,
 		holes_get_nothing_and_the_others_stay_even,
 		closed_berths_get_nothing_and_the_others_stay_even,
