@@ -13,7 +13,6 @@ import dataclasses
 import json
 import os
 import platform
-import shutil
 import statistics
 import sys
 
@@ -232,9 +231,6 @@ def run_all(bench, names, tell):
     """Runs the comparisons; tells each figure at once. Returns them, and what went wrong."""
     figures, not_measured = [], {}
     for name in names:
-        if name == "node" and not shutil.which("node"):
-            not_measured[name] = "no node in PATH"
-            continue
         try:
             for figure in COMPARISONS[name](bench):
                 figures.append(figure)

@@ -53,14 +53,7 @@ class Fleet:
     def _start(self):
         self.started_s = time.monotonic()
         for command in self.commands:
-            process = subprocess.Popen(
-                [str(word) for word in command],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-            )
+            process = self._spawn([str(word) for word in command])
             self.processes.append(process)
             reader = threading.Thread(target=self._read, args=[process.stdout], daemon=True)
             self._readers.append(reader)
@@ -73,6 +66,19 @@ class Fleet:
                     f"{self.name}: {len(self.pids)} of {self.n_servers} servers came up\n{said}"
                 )
         self.start_s = time.monotonic() - self.started_s
+
+    def _spawn(self, command):
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
+        except OSError as error:
+            raise FleetError(f"{self.name}: {error}") from error
 
     def _is_decided(self):
         is_dead = any(process.poll() is not None for process in self.processes)
