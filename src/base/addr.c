@@ -285,6 +285,11 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 	       memcmp(a->u.path, b->u.path, ADDR_UNIX_MAX) == 0; /* all of the union */
 }
 
+void addr_set_v6only(struct addr *a, bool v6only)
+{
+	a->v6only = v6only && a->family == AF_INET6 && addr_is_wildcard(a);
+}
+
 bool addr_is_wildcard(const struct addr *a)
 {
 	switch (a->family) {

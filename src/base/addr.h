@@ -67,6 +67,14 @@ enum addr_error addr_parse(const char *text, struct addr *ret_addr);
  */
 enum addr_error addr_from_sockaddr(const void *bytes, size_t size, struct addr *ret_addr);
 
+/*
+ * addr_set_v6only - note whether a socket at @a takes IPv6 only
+ *
+ * That tells two wildcards apart. A socket with one address has no choice, and
+ * the kernel sets its option when it is bound: @a stays as it is then.
+ */
+void addr_set_v6only(struct addr *a, bool v6only);
+
 /* Fills @ret_sockaddr and returns its length; 0 when @a is AF_UNSPEC. */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ret_sockaddr);
 

@@ -109,8 +109,8 @@ const char *advice_for_bind(int error, const struct addr *a, unsigned port_start
 		advice = strerrordesc_np(error);
 	if (is_privileged(error, a, port_start))
 		(void)snprintf(ret_text, ADVICE_TEXT_MAX,
-			       "%s is below %u and this user may not bind it: run berth as root, "
-			       "give the berth program the right as well (setcap with "
+			       "%s is below %u and this berth process may not bind it: run berth "
+			       "as root, give the berth program the right as well (setcap with "
 			       "cap_net_bind_service, see berth(1)), "
 			       "or choose a port from %u on",
 			       advice_subject(a, subject), port_start, port_start);

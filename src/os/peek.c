@@ -16,6 +16,8 @@
 #include "os/proc_text.h"
 #include "os/procfs.h"
 
+#define PIDFD_OF_THREAD O_EXCL /* PIDFD_THREAD */
+
 #define PROC_TEXT_MAX 4096 /* of /proc/TID/status; what we look for stands in its first half */
 #define LINE_TEXT_MAX 256  /* more than a line of an epoll's fdinfo ever has */
 
@@ -64,12 +66,13 @@ int peek_process(pid_t tid, pid_t *ret_pid)
 
 static int open_process(pid_t tid, int *ret_pidfd)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, tid, 0);
+	/* A thread may have descriptors of its own, and outlive the first one of its process. */
+	int pidfd = (int)syscall(SYS_pidfd_open, tid, PIDFD_OF_THREAD);
 	pid_t pid;
 	int r;
 
-	/* A pidfd names a process: for a thread that isn't the first, /proc tells whose it is. */
-	if (pidfd < 0 && (errno == EINVAL || errno == ENOENT)) {
+	/* Before Linux 6.9 a pidfd names a process: then /proc tells whose the thread is. */
+	if (pidfd < 0 && errno == EINVAL) {
 		r = peek_process(tid, &pid);
 		if (r < 0)
 			return r;
@@ -204,6 +207,8 @@ int peek_identity(pid_t tid, struct peek_identity *ret_identity)
 	ret_identity->umask = status.umask;
 	ret_identity->uid = status.file_uid;
 	ret_identity->gid = status.file_gid;
+	ret_identity->n_groups = status.n_groups;
+	memcpy(ret_identity->groups, status.groups, sizeof(status.groups));
 	return 0;
 }
 

@@ -12,10 +12,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "os/proc_text.h"
+
 /* What the kernel would use if a thread made a file or a socket now. */
 struct peek_identity {
 	uid_t uid; /* for file systems */
 	gid_t gid;
+	size_t n_groups;
+	gid_t groups[PROC_GROUPS_MAX];
 	mode_t umask;
 };
 

@@ -75,12 +75,22 @@ static bool read_ids(const char *at, uint32_t ret_ids[static 4])
 	return true;
 }
 
+/* "4 24 27", any number of them; those that have no room are left out. */
+static void read_groups(const char *at, struct proc_status *status)
+{
+	uint64_t group;
+
+	while (status->n_groups < PROC_GROUPS_MAX && read_number(&at, UINT32_MAX, &group))
+		status->groups[status->n_groups++] = (gid_t)group;
+}
+
 int proc_text_parse_status(const char *text, struct proc_status *ret_status)
 {
 	const char *process_line = find_values(text, "Tgid:");
 	const char *uid_line = find_values(text, "Uid:");
 	const char *gid_line = find_values(text, "Gid:");
 	const char *umask_line = find_values(text, "Umask:");
+	const char *groups_line = find_values(text, "Groups:");
 	uint32_t uids[4], gids[4], mask = 0;
 	uint64_t process;
 
@@ -99,6 +109,8 @@ int proc_text_parse_status(const char *text, struct proc_status *ret_status)
 		.has_umask = umask_line,
 		.umask = mask,
 	};
+	if (groups_line)
+		read_groups(groups_line, ret_status);
 	return 0;
 }
 

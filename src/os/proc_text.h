@@ -6,14 +6,19 @@
 #define BERTH_OS_PROC_TEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
+
+#define PROC_GROUPS_MAX 32
 
 struct proc_status {
 	pid_t process;  /* that the thread belongs to */
 	uid_t uid;      /* effective */
 	uid_t file_uid; /* whom a file that it makes belongs to */
 	gid_t file_gid;
-	bool has_umask; /* not any more once it has begun to exit */
+	size_t n_groups;
+	gid_t groups[PROC_GROUPS_MAX]; /* supplementary; more than these are left out */
+	bool has_umask;                /* not any more once it has begun to exit */
 	mode_t umask;
 };
 

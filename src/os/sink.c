@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -143,12 +144,31 @@ static ssize_t write_once(struct sink *s, const void *bytes, size_t size)
 	}
 }
 
+/*
+ * A write to a terminal that wants us in the foreground sends SIGTTOU, and is
+ * made again when the signal was handled: for ever, if we handle it. While the
+ * signal is blocked the write is simply made.
+ */
+static ssize_t write_to_terminal(struct sink *s, const void *bytes, size_t size)
+{
+	sigset_t ttou;
+	sigset_t before;
+	ssize_t n;
+
+	(void)sigemptyset(&ttou);
+	(void)sigaddset(&ttou, SIGTTOU);
+	(void)sigprocmask(SIG_BLOCK, &ttou, &before);
+	n = write_once(s, bytes, size);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return n;
+}
+
 ssize_t sink_write(struct sink *s, const void *bytes, size_t size)
 {
 	ssize_t n;
 
 	do
-		n = write_once(s, bytes, size);
+		n = s->is_terminal ? write_to_terminal(s, bytes, size) : write_once(s, bytes, size);
 	while (n < 0 && errno == EINTR);
 
 	if (n == 0)

@@ -90,7 +90,7 @@ int sock_bound_to(int fd, const struct sock_facts *facts, struct addr *ret_addr)
 		a.protocol = (uint16_t)facts->protocol;
 	if (facts->device)
 		a.device = facts->device;
-	a.v6only = facts->v6only;
+	addr_set_v6only(&a, facts->v6only);
 	*ret_addr = a;
 	return 0;
 }
@@ -256,6 +256,18 @@ int sock_become(int fd, int worker_fd)
 	return copy_blocking_mode(worker_fd, fd);
 }
 
+bool sock_is_shut(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
+bool sock_is_listening(int fd)
+{
+	return option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 0;
+}
+
 void sock_stop_listening(int fd)
 {
 	(void)shutdown(fd, SHUT_RD);
@@ -279,7 +291,11 @@ bool sock_has_queue(int fd)
 
 bool sock_unix_is_alive(const struct addr *a)
 {
-	own_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/*
+	 * Of another kind than theirs: the kernel finds the socket, says that it
+	 * doesn't fit, and nobody there hears of it.
+	 */
+	own_fd fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_storage bytes;
 	socklen_t size = addr_to_sockaddr(a, &bytes);
 

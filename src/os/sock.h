@@ -127,6 +127,11 @@ int sock_bind(int fd, const struct addr *a);
  */
 int sock_become(int fd, int worker_fd);
 
+/* Whether listening socket @fd was shut down by another holder, and is dead if it is a Unix one. */
+bool sock_is_shut(int fd);
+
+bool sock_is_listening(int fd);
+
 /* Ends listening, for every holder of the socket. */
 void sock_stop_listening(int fd);
 
@@ -143,8 +148,9 @@ void sock_wake(int fd);
 bool sock_has_queue(int fd);
 
 /*
- * Whether a process listens at the Unix path @a now: false where there is no
- * file, or one that was left behind; true if we cannot know.
+ * Whether a process has the socket at the path @a, no abstract name, open now:
+ * false where there is no file, or one that was left behind; true if we cannot
+ * know. Nobody there hears of the question.
  */
 bool sock_unix_is_alive(const struct addr *a);
 

@@ -145,6 +145,7 @@ int steer_new(struct steer **ret_steer)
 	s->sees_queues = true;
 	b = load(true);
 	if (!b) {
+		s->queue_error = errno;
 		s->sees_queues = false;
 		b = load(false);
 	}

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/own.h"
+#include "os/acting.h"
 #include "os/sock.h"
 
 static bool has_file(const struct addr *a)
@@ -62,24 +63,36 @@ static int check_first(const struct unix_path *p)
 	return st.st_dev == p->device && st.st_ino == p->inode ? 0 : -EADDRINUSE;
 }
 
-void unix_path_done(struct unix_path *p)
+static const struct peek_identity *owner_of(const struct unix_path *p)
 {
+	return p->has_owner ? &p->owner : NULL;
+}
+
+static void remove_names(const struct unix_path *p)
+{
+	struct acting before;
+
+	if (acting_begin(owner_of(p), &before) < 0)
+		return; /* as somebody else we must not */
 	if (p->first && check_first(p) == 0)
 		(void)unlink(p->first);
 	if (p->second)
 		(void)unlink(p->second);
+	acting_end(&before);
+}
+
+void unix_path_done(struct unix_path *p)
+{
+	remove_names(p);
 	free(p->first);
 	free(p->second);
 	memset(p, 0, sizeof(*p));
 }
 
-int unix_path_restore(const struct unix_path *p)
+static int restore(const struct unix_path *p)
 {
-	int r;
+	int r = check_first(p);
 
-	if (!p->first)
-		return 0;
-	r = check_first(p);
 	if (r != -ENOENT)
 		return r;
 	if (!p->second)
@@ -89,10 +102,25 @@ int unix_path_restore(const struct unix_path *p)
 	return 0;
 }
 
-void unix_path_chown(const struct unix_path *p, const struct peek_identity *owner)
+int unix_path_restore(const struct unix_path *p)
 {
-	if (p->first && (owner->uid != geteuid() || owner->gid != getegid()))
-		(void)!lchown(p->first, owner->uid, owner->gid);
+	struct acting before;
+	int r;
+
+	if (!p->first)
+		return 0;
+	r = acting_begin(owner_of(p), &before);
+	if (r < 0)
+		return r;
+	r = restore(p);
+	acting_end(&before);
+	return r;
+}
+
+void unix_path_set_owner(struct unix_path *p, const struct peek_identity *owner)
+{
+	p->has_owner = true;
+	p->owner = *owner;
 }
 
 bool unix_path_remove_stale(const struct addr *a)

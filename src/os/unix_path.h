@@ -19,6 +19,8 @@ struct unix_path {
 	char *second; /* NULL if the file system has no links: then it can't be made again */
 	dev_t device;
 	ino_t inode;
+	bool has_owner;
+	struct peek_identity owner; /* as whom everything is done at the path */
 };
 
 /*
@@ -42,8 +44,8 @@ void unix_path_done(struct unix_path *p);
  */
 int unix_path_restore(const struct unix_path *p);
 
-/* Gives the file to whom it would belong, had the worker made it. Where we may not, it is ours. */
-void unix_path_chown(const struct unix_path *p, const struct peek_identity *owner);
+/* From now on everything at the path is done as @owner would. */
+void unix_path_set_owner(struct unix_path *p, const struct peek_identity *owner);
 
 /* Removes a socket file that nobody listens at any more; true if there was one. */
 bool unix_path_remove_stale(const struct addr *a);

@@ -4,6 +4,8 @@
  */
 #include "primary/anchor.h"
 
+#include <sys/epoll.h>
+
 #include "base/container_of.h"
 #include "base/own.h"
 #include "primary/berths.h"
@@ -13,6 +15,7 @@
 struct anchor_watch {
 	uv_poll_t poll;
 	struct port *port;
+	int epoll_fd; /* for a shared socket: what the loop watches in its place */
 };
 
 static void on_closed(uv_handle_t *handle)
@@ -26,17 +29,19 @@ void anchor_watch_stop(struct port *port)
 		return;
 	port->watch->port = NULL;
 	uv_close((uv_handle_t *)&port->watch->poll, on_closed);
+	drop_fd(&port->watch->epoll_fd);
 	port->watch = NULL;
 }
 
-static int watch(struct port *port, int events, uv_poll_cb on_event)
+static int watch(struct port *port, int fd, int events, uv_poll_cb on_event)
 {
 	struct anchor_watch *w = calloc(1, sizeof(*w));
 	int r;
 
 	if (!w)
 		return -ENOMEM;
-	r = uv_poll_init(port->ports->loop, &w->poll, port->fd);
+	w->epoll_fd = NO_FD;
+	r = uv_poll_init(port->ports->loop, &w->poll, fd);
 	if (r < 0) {
 		free(w);
 		return r;
@@ -78,7 +83,7 @@ static void on_connection(uv_poll_t *handle, int status, int events)
 		return;
 	}
 	if (replace(port) == 0)
-		(void)watch(port, UV_READABLE, on_connection);
+		(void)watch(port, port->fd, UV_READABLE, on_connection);
 	else
 		(void)uv_poll_stop(handle);
 }
@@ -88,7 +93,7 @@ void anchor_hand_on(struct port *port)
 	if (port->watch)
 		(void)uv_poll_start(&port->watch->poll, UV_READABLE, on_connection);
 	else
-		(void)watch(port, UV_READABLE, on_connection);
+		(void)watch(port, port->fd, UV_READABLE, on_connection);
 }
 
 static void on_shut_down(uv_poll_t *handle, int status, int events)
@@ -104,8 +109,23 @@ static void on_shut_down(uv_poll_t *handle, int status, int events)
 	(void)uv_poll_stop(handle); /* it cannot be helped, and would be reported for ever */
 }
 
+/*
+ * The loop makes what it watches non-blocking, and of a shared socket that is
+ * the workers' affair: it watches an epoll of ours instead, which asks the socket
+ * for nothing but a hang-up.
+ */
 int anchor_watch_start(struct port *port)
 {
-	/* Only a hang-up is waited for; the loop wants to be asked for something. */
-	return watch(port, UV_PRIORITIZED, on_shut_down);
+	struct epoll_event nothing = { .events = 0 };
+	own_fd epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	int r;
+
+	if (epoll_fd < 0)
+		return -errno;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, port->fd, &nothing) < 0)
+		return -errno;
+	r = watch(port, epoll_fd, UV_READABLE, on_shut_down);
+	if (r == 0)
+		port->watch->epoll_fd = take_fd(&epoll_fd);
+	return r;
 }

@@ -45,17 +45,30 @@ static enum outcome answer(int *result, int value)
 	return ANSWER;
 }
 
-/* Takes our own descriptor of the worker's; false if the kernel should answer instead. */
-static bool take_socket(struct trap *t)
+/* What is short in the primary, and no answer that the kernel would give. */
+static bool is_shortage(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
+/*
+ * Takes our own descriptor of the worker's. ANSWER with 0 in @result: go on; else
+ * it is what the call gets.
+ */
+static enum outcome take_socket(struct trap *t, int *result)
 {
 	int r = peek_fd(t->call.tid, (int)t->call.args[0], &t->fd);
 
+	if (is_shortage(r))
+		return answer(result, r);
 	if (r == -EPERM)
 		complain_opaque(t->broker, t->client, t->call.tid);
 	if (r < 0 || sock_facts(t->fd, &t->facts) < 0)
-		return false;
+		return PASS;
 	/* The number of a dead thread may be another's by now: then all that was read is wrong. */
-	return notif_still_waits(t->client->notify_fd, t->call.id) == 0;
+	if (notif_still_waits(t->client->notify_fd, t->call.id) < 0)
+		return PASS;
+	return answer(result, 0);
 }
 
 /* Reads the address of a bind; false if the kernel should answer instead. */
@@ -160,10 +173,15 @@ static int bind_unix(const struct trap *t, const struct bind_judgement *j)
 		return -ESRCH;
 	if (j->verdict == BIND_JOIN) {
 		port = p->at[j->port];
-		r = unix_path_restore(&port->path);
-	} else {
-		r = unix_port_claim(p, &identity, &t->addr, &t->facts, &port);
+		r = sock_is_shut(port->fd) ? -ENOENT : unix_path_restore(&port->path);
+		/* A worker has shut the socket for all, or removed its directory: a new one. */
+		if (r == -ENOENT) {
+			port_drop(port);
+			port = NULL;
+		}
 	}
+	if (!port)
+		r = unix_port_claim(p, &identity, &t->addr, &t->facts, &port);
 	return r < 0 ? r : put_in_place(t, port->fd);
 }
 
@@ -180,6 +198,11 @@ static int bind_steered(const struct trap *t, const struct bind_judgement *j)
 	if (r < 0)
 		return r;
 	r = bind_member(t, port);
+	if (r == 0) {
+		const struct berth_owner owner = owner_of(t);
+
+		port_note_bound(port, &owner, t->facts.cookie);
+	}
 	/* What others have claimed is theirs, even if none of them listens yet. */
 	if (r < 0 && j->verdict == BIND_CLAIM)
 		port_release(port);
@@ -233,8 +256,10 @@ static enum outcome on_bind(struct trap *t, int *result)
 	struct bind_wish wish = { .addr = &t->addr, .slot = t->client->source.slot };
 	struct bind_judgement j;
 
-	if (!read_address(t) || !take_socket(t))
+	if (!read_address(t) || take_socket(t, result) == PASS)
 		return PASS;
+	if (*result < 0)
+		return ANSWER;
 	/* The kernel refuses it, and knows better how than we do. */
 	if (t->facts.family != t->addr.family)
 		return PASS;
@@ -244,7 +269,7 @@ static enum outcome on_bind(struct trap *t, int *result)
 		t->addr.protocol = (uint16_t)t->facts.protocol;
 	if (t->facts.device)
 		t->addr.device = t->facts.device;
-	t->addr.v6only = t->facts.v6only;
+	addr_set_v6only(&t->addr, t->facts.v6only);
 	wish.type = t->facts.type;
 	wish.is_our_netns = t->facts.netns_cookie == t->broker->netns_cookie;
 	j = port_table_judge(&t->broker->ports->table, t->broker->config, &wish);
@@ -290,7 +315,11 @@ static enum outcome on_listen(struct trap *t, int *result)
 	struct port *port;
 	int r;
 
-	if (!take_socket(t) || t->facts.type != SOCK_STREAM)
+	if (take_socket(t, result) == PASS)
+		return PASS;
+	if (*result < 0)
+		return ANSWER;
+	if (t->facts.type != SOCK_STREAM)
 		return PASS;
 	if (t->facts.family != AF_UNIX && t->facts.netns_cookie != b->netns_cookie)
 		return PASS;

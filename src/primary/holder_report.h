@@ -9,12 +9,12 @@
 #include "os/procfs.h"
 #include "primary/holder_search.h"
 
-/* What a process is to berth, which has a socket of the same reuseport group. */
+/* What a process is to berth. */
 enum holder_role {
 	HOLDER_ROLE_NONE, /* berth has nothing to do with this socket */
 	HOLDER_ROLE_BERTH,
-	HOLDER_ROLE_WORKER,   /* a worker, or a descendant of one */
-	HOLDER_ROLE_STRANGER, /* of the same user, with SO_REUSEPORT */
+	HOLDER_ROLE_WORKER,   /* a worker, or a descendant of one; at its own port, too */
+	HOLDER_ROLE_STRANGER, /* in berth's reuseport group: of the same user, with SO_REUSEPORT */
 };
 
 /* Whether a socket lets others of its user share its address. */
@@ -28,6 +28,7 @@ struct holder_process {
 	struct procfs_details details;
 	char command[PROCFS_COMMAND_MAX];
 	struct cgroup_name cgroup;
+	pid_t berth; /* whose worker it is, 0: nobody's */
 };
 
 /* A process has a socket open. */

@@ -54,29 +54,31 @@ static bool is_berth(const struct procfs_process *p)
 	return false;
 }
 
-/* Whether a process of the report that has this pid is berth. */
-static bool is_berth_at_port(const struct holder_report *r, pid_t pid)
+/* Whether berth, as process @pid, has one of the sockets that share @group's address. */
+static bool is_at_group(const struct holder_report *r, unsigned group, pid_t pid)
 {
-	for (size_t i = 0; i < r->n_processes; i++) {
-		const struct procfs_process *p = &r->processes[i].details.process;
+	for (size_t i = 0; i < r->n_opens; i++) {
+		const struct holder_open *open = &r->opens[i];
 
-		if (p->pid == pid)
-			return is_berth(p);
+		if (r->search.sockets[open->socket].group == group &&
+		    r->processes[open->process].details.process.pid == pid)
+			return true;
 	}
 	return false;
 }
 
-static bool descends_from_berth(const struct holder_report *r, const struct ancestry *a, pid_t pid)
+/* The nearest berth from which a process descends; 0: none. */
+static pid_t find_ancestor(const struct ancestry *a, pid_t pid)
 {
 	const struct procfs_process *p = find_process(a, pid);
 
 	/* No chain is longer than all processes, even if a pid was given anew meanwhile. */
 	for (size_t i = 0; p && i < a->n; i++) {
-		if (is_berth_at_port(r, p->parent))
-			return true;
 		p = find_process(a, p->parent);
+		if (p && is_berth(p))
+			return p->pid;
 	}
-	return false;
+	return 0;
 }
 
 static void find_berth(struct holder_report *r, bool *ret_has_berth)
@@ -92,18 +94,21 @@ static void find_berth(struct holder_report *r, bool *ret_has_berth)
 	}
 }
 
+/* Of a port that a berth shares, only its own workers are no strangers. */
 static void find_others(struct holder_report *r, const struct ancestry *a, const bool *has_berth)
 {
 	for (size_t i = 0; i < r->n_opens; i++) {
 		struct holder_open *open = &r->opens[i];
+		struct holder_process *p = &r->processes[open->process];
 		unsigned group = r->search.sockets[open->socket].group;
-		pid_t pid = r->processes[open->process].details.process.pid;
+		bool is_shared = group != 0 && has_berth[group];
 
 		if (open->role == HOLDER_ROLE_BERTH)
 			continue;
-		if (descends_from_berth(r, a, pid))
+		p->berth = find_ancestor(a, p->details.process.pid);
+		if (p->berth && (!is_shared || is_at_group(r, group, p->berth)))
 			open->role = HOLDER_ROLE_WORKER;
-		else if (group != 0 && has_berth[group])
+		else if (is_shared)
 			open->role = HOLDER_ROLE_STRANGER;
 	}
 }
@@ -112,17 +117,14 @@ int holder_roles_find(struct holder_report *r)
 {
 	struct ancestry a = { 0 };
 	bool *has_berth = calloc(r->n_groups, sizeof(*has_berth));
-	bool has_any = false;
 	int err = 0;
 
 	if (!has_berth)
 		return -ENOMEM;
 	find_berth(r, has_berth);
-	for (size_t i = 0; i < r->n_opens; i++)
-		has_any = has_any || r->opens[i].role == HOLDER_ROLE_BERTH;
-	if (has_any)
+	if (r->n_opens > 0)
 		err = procfs_for_each_process(keep_process, &a);
-	if (has_any && !err)
+	if (!err)
 		find_others(r, &a, has_berth);
 	free(a.processes);
 	free(has_berth);

@@ -7,9 +7,9 @@
 #include "primary/holder_report.h"
 
 /*
- * holder_roles_find - fill in the roles of a report's opens
+ * holder_roles_find - fill in the roles of a report's opens, and whose workers its processes are
  *
- * Where no process called berth has one of the sockets, they stay HOLDER_ROLE_NONE.
+ * A worker is whatever descends from a process called berth.
  * Returns 0; -ENOMEM, or -errno if /proc cannot be read. Does not block.
  */
 int holder_roles_find(struct holder_report *r);

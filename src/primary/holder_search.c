@@ -133,5 +133,6 @@ const char *holder_file_text(const struct holder_search *s)
 		return "a file that is no socket: choose another path";
 	if (sock_unix_is_alive(&s->wish.addr)) /* paths are shared by all network namespaces */
 		return "a process of another network namespace";
-	return "a socket file that was left behind: remove it";
+	return "a socket file that was left behind: `berth run --listen` replaces it, others "
+	       "must remove it first";
 }

@@ -62,8 +62,8 @@ void holder_search_sort(struct holder_search *s);
 void holder_search_absolve(struct holder_search *s);
 
 /*
- * What stands at a Unix path that no socket of this network namespace has: "a socket
- * file that was left behind: remove it". NULL where there's nothing.
+ * What stands at a Unix path that no socket of this network namespace has: "a file
+ * that is no socket: choose another path". NULL where there's nothing.
  */
 const char *holder_file_text(const struct holder_search *s);
 

@@ -69,8 +69,10 @@ static bool is_idle(struct port *port, const struct shared_sockets *shared)
 {
 	if (port->is_named || port->kind == PORT_HELD)
 		return false;
+	if (port_is_bound(port))
+		return false; /* a program may load for long between bind and listen */
 	if (port->kind == PORT_PENDING)
-		return true; /* the worker that has bound it keeps its socket */
+		return true;
 	if (port->kind == PORT_SHARED)
 		return !is_held(shared, port);
 	return berths_sweep(port) == 0;

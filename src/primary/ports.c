@@ -7,6 +7,7 @@
 
 #include "base/own.h"
 #include "core/seats.h"
+#include "os/peek.h"
 #include "primary/anchor.h"
 #include "primary/berths.h"
 #include "primary/idle_ports.h"
@@ -276,6 +277,35 @@ int ports_note_pending(struct ports *p, const struct addr *a, struct port **ret_
 	(*ret_port)->kind = PORT_PENDING;
 	idle_ports_note(*ret_port);
 	return 0;
+}
+
+void port_note_bound(struct port *port, const struct berth_owner *owner, uint64_t cookie)
+{
+	port->pending = *owner;
+	port->pending_cookie = cookie;
+}
+
+bool port_is_bound(const struct port *port)
+{
+	struct sock_facts facts;
+	own_fd fd = NO_FD;
+
+	if (!port->pending_cookie || peek_fd(port->pending.process, port->pending.fd, &fd) < 0)
+		return false;
+	return sock_facts(fd, &facts) == 0 && facts.cookie == port->pending_cookie &&
+	       !facts.is_listening;
+}
+
+void port_drop(struct port *port)
+{
+	(void)port_free(port);
+}
+
+void ports_restore_names(struct ports *p)
+{
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (p->at[i] && p->at[i]->kind == PORT_SHARED)
+			(void)unix_path_restore(&p->at[i]->path);
 }
 
 void ports_stop_catching(struct ports *p)

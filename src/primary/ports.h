@@ -67,7 +67,8 @@ struct port {
 	struct anchor_watch *watch;
 	struct berth *berths;
 	struct unix_path path;
-	struct berth_owner pending; /* PORT_PENDING: who has bound it */
+	struct berth_owner pending; /* who has bound it last, and may listen yet */
+	uint64_t pending_cookie;    /* of that socket, 0: none */
 	unsigned any_port;          /* likewise: what port_claim() calls so, or PORT_NONE */
 };
 
@@ -145,6 +146,18 @@ int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *
 
 /* A worker has bound @a in the shared tier, and may listen there. 0 or -errno. */
 int ports_note_pending(struct ports *p, const struct addr *a, struct port **ret_port);
+
+/* A worker has bound its socket at @port. */
+void port_note_bound(struct port *port, const struct berth_owner *owner, uint64_t cookie);
+
+/* Whether that socket is still there, and does not listen yet. */
+bool port_is_bound(const struct port *port);
+
+/* Its socket is of no more use: gives the port up, whoever named it. */
+void port_drop(struct port *port);
+
+/* Makes the names of Unix sockets again that a worker took away when it left. */
+void ports_restore_names(struct ports *p);
 
 /* Gives a port up that no worker has come to. Ports that --listen named stay. */
 void port_release(struct port *port);

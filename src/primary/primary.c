@@ -369,9 +369,12 @@ static int init(struct primary *p, const struct app_config *config)
 		.is_json = config->json,
 		.is_quiet = config->quiet,
 	};
+	sigset_t none;
 	int r;
 
 	spawn_note_inherited(&p->home.inherited); /* before we change any of it */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* whoever started us may have blocked some */
 	r = uv_loop_init(&p->loop);
 
 	if (r == 0)

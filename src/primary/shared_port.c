@@ -68,7 +68,7 @@ static int bind_first(struct ports *p, const struct shared_wish *wish)
 		port_release(port);
 		return r;
 	}
-	port->pending = wish->owner;
+	port_note_bound(port, &wish->owner, wish->facts->cookie);
 	port->any_port = wish->any_port;
 	port->like = *wish->facts;
 	return 0;
@@ -92,6 +92,11 @@ int shared_port_bind(struct ports *p, const struct shared_wish *wish, int *ret_f
 	*ret_fd = NO_FD;
 	if (port && has_it_already(port, wish))
 		return -EADDRINUSE;
+	/* A worker has shut it down, and it could not be made to listen again. */
+	if (port && port->kind == PORT_SHARED && !sock_is_listening(port->fd)) {
+		port_drop(port);
+		port = NULL;
+	}
 	if (port && port->kind == PORT_SHARED)
 		return copy_fd(port->fd, ret_fd);
 	if (port && borrow_pending(port, ret_fd) == 0)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/own.h"
+#include "os/acting.h"
 #include "os/peek.h"
 
 static bool is_absolute(const struct addr *a)
@@ -40,11 +41,17 @@ bool unix_port_is_ours(pid_t tid, struct addr *a)
 int unix_port_claim(struct ports *p, const struct peek_identity *owner, const struct addr *a,
 		    const struct sock_facts *like, struct port **ret_port)
 {
-	mode_t before = umask(owner->umask);
-	int r = ports_claim(p, a, like, PORT_NONE, ret_port);
+	struct acting before;
+	mode_t umask_before;
+	int r = acting_begin(owner, &before);
 
-	(void)umask(before);
+	if (r < 0)
+		return r;
+	umask_before = umask(owner->umask);
+	r = ports_claim(p, a, like, PORT_NONE, ret_port);
+	(void)umask(umask_before);
+	acting_end(&before);
 	if (r == 0)
-		unix_path_chown(&(*ret_port)->path, owner);
+		unix_path_set_owner(&(*ret_port)->path, owner);
 	return r;
 }

@@ -200,6 +200,7 @@ static void release_process(struct worker *w)
 	if (w->process)
 		berths_close_worker(w->home->broker->ports, w->process->client.run);
 	berths_sweep_all(w->home->broker->ports);
+	ports_restore_names(w->home->broker->ports);
 	w->process = process_free(w->process);
 }
 

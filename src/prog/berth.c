@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "primary/primary.h"
+#include "prog/print_check.h"
 #include "prog/run_options.h"
 #include "prog/why.h"
 
@@ -42,13 +43,61 @@ static const struct verb verbs[] = {
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-static int help(FILE *to, int code)
+static void print_help(FILE *to)
 {
 	(void)fprintf(to, "usage: berth VERB …\n\n");
 	for (size_t i = 0; i < N_VERBS; i++)
-		(void)fprintf(to, "  berth %-5s  %s\n", verbs[i].name, verbs[i].help);
-	(void)fprintf(to, "\n`berth VERB --help` tells the rest, as does berth(1).\n");
-	return code;
+		(void)fprintf(to, "  berth %-9s  %s\n", verbs[i].name, verbs[i].help);
+	(void)fprintf(to, "  berth --version  which berth this is\n\n"
+			  "`berth help VERB` tells the rest, as does berth(1).\n");
+}
+
+static int wrong_verb(const char *name)
+{
+	if (name)
+		(void)fprintf(stderr, "berth: there is no verb %s\n\n", name);
+	print_help(stderr);
+	return EXIT_USAGE;
+}
+
+static int printed(void)
+{
+	return print_check("berth") ? PRIMARY_DONE : PRIMARY_FAILED;
+}
+
+static int help(void)
+{
+	print_help(stdout);
+	return printed();
+}
+
+static int version(void)
+{
+	(void)printf("berth %s\n", BERTH_VERSION);
+	return printed();
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (strcmp(name, verbs[i].name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/* `berth help run` is `berth run --help`. */
+static int help_about(char *name)
+{
+	char option[] = "--help";
+	char *argv[] = { name, option, NULL };
+	const struct verb *verb = find_verb(name);
+
+	return verb ? verb->run(2, argv) : wrong_verb(name);
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
 /* A descriptor of ours must never become 0, 1 or 2: workers' lines would go there. */
@@ -62,20 +111,16 @@ static bool fill_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
+	const struct verb *verb;
+
 	if (!fill_standard_descriptors())
 		return PRIMARY_FAILED;
 	if (argc < 2)
-		return help(stderr, EXIT_USAGE);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0)
-		return help(stdout, 0);
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
-		(void)printf("berth %s\n", BERTH_VERSION);
-		return 0;
-	}
-	for (size_t i = 0; i < N_VERBS; i++)
-		if (strcmp(argv[1], verbs[i].name) == 0)
-			return verbs[i].run(argc - 1, argv + 1);
-	(void)fprintf(stderr, "berth: there is no verb %s\n\n", argv[1]);
-	return help(stderr, EXIT_USAGE);
+		return wrong_verb(NULL);
+	if (is_one_of(argv[1], "help", "--help", "-h"))
+		return argc > 2 ? help_about(argv[2]) : help();
+	if (is_one_of(argv[1], "version", "--version", "-V"))
+		return version();
+	verb = find_verb(argv[1]);
+	return verb ? verb->run(argc - 1, argv + 1) : wrong_verb(argv[1]);
 }

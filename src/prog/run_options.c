@@ -19,6 +19,7 @@
 #include "core/app_name.h"
 #include "os/cpus.h"
 #include "prog/option_values.h"
+#include "prog/print_check.h"
 
 #define STOP_TIMEOUT_DEFAULT_MS 30000
 #define BACKLOG_DEFAULT         1024
@@ -97,6 +98,13 @@ static enum run_options_result set_name(struct app_config *c, const char *value)
 	return c->name ? RUN_OPTIONS_OK : no_memory();
 }
 
+static bool has_ending(const char *text, const char *ending)
+{
+	size_t size = strlen(text), ending_size = strlen(ending);
+
+	return size >= ending_size && strcmp(text + size - ending_size, ending) == 0;
+}
+
 static enum run_options_result add_listen(struct app_config *c, const char *value)
 {
 	enum addr_error e;
@@ -104,6 +112,10 @@ static enum run_options_result add_listen(struct app_config *c, const char *valu
 	if (c->n_listen == APP_PORTS_MAX)
 		return wrong("at most %d addresses may be given with --listen", APP_PORTS_MAX);
 	e = addr_parse(value, &c->listen[c->n_listen]);
+	if (e == ADDR_BAD_PORT && has_ending(value, "/udp"))
+		return wrong("--listen '%s' names UDP: only TCP and Unix stream addresses can be "
+			     "listened on",
+			     value);
 	if (e != ADDR_OK)
 		return wrong("--listen '%s' %s", value, addr_error_text(e));
 	c->n_listen++;
@@ -204,7 +216,7 @@ static enum run_options_result set_json(struct app_config *c, const char *value)
 static const struct rule rules[] = {
 	{ NULL, 'n', "N|auto", "how many workers; default: WEB_CONCURRENCY, or auto", set_workers },
 	{ "name", 0, "NAME", "the app's name; default: taken from COMMAND", set_name },
-	{ "listen", 0, "ADDR", "claim 8000, 127.0.0.1:8000, [::]:8000, unix:/path *", add_listen },
+	{ "listen", 0, "ADDR", "listen at 0.0.0.0:8000, [::]:8000, unix:/path *", add_listen },
 	{ "policy", 0, "POLICY", "round-robin (default), random-two or hash", set_policy },
 	{ "mode", 0, "MODE", "auto (default), steered or shared: see berth(1)", set_mode },
 	{ "unique", 0, "PORT", "a worker that binds PORT gets PORT + its slot *", add_unique },
@@ -239,19 +251,23 @@ static void print_rule(const struct rule *r)
 		     r->argument ? r->argument : "", r->help);
 }
 
-static void print_help(void)
+static enum run_options_result print_help(void)
 {
-	(void)puts("Usage: berth run [OPTIONS] -- COMMAND [ARG...]\n\n"
+	(void)puts("usage: berth run [OPTIONS] -- COMMAND [ARG...]\n\n"
 		   "Runs copies of a server that has never heard of berth, and lets them share\n"
 		   "the ports that they bind.\n");
 	for (size_t i = 0; i < N_RULES; i++)
 		print_rule(&rules[i]);
-	(void)puts("\n"
-		   "* may be repeated. In every ARG, and in VALUE, {slot}, {workers} and sums\n"
-		   "such as {8000+slot} are replaced for each worker.\n\n"
-		   "Examples:\n"
-		   "  berth run -n 4 -- node app.js\n"
-		   "  berth run --listen 8000 -- python3 -m http.server 8000");
+	(void)puts(
+		"\n"
+		"* may be repeated. With --listen 8000, a number alone, nobody else can have the\n"
+		"port, but clients are refused until a worker says which address it means.\n"
+		"In every ARG, and in VALUE, {slot}, {workers} and sums such as {8000+slot} are\n"
+		"replaced for each worker.\n\n"
+		"Examples:\n"
+		"  berth run -n 4 -- node app.js\n"
+		"  berth run --listen 0.0.0.0:8000 -- python3 -m http.server 8000");
+	return print_check("berth run") ? RUN_OPTIONS_HELP : RUN_OPTIONS_FAILED;
 }
 
 static const struct rule *find_rule(int code)
@@ -346,7 +362,7 @@ enum run_options_result run_options_parse(int argc, char **argv, struct app_conf
 	enum run_options_result result = read_options(argc, argv, &c);
 
 	if (result == RUN_OPTIONS_HELP)
-		print_help();
+		result = print_help();
 	if (result == RUN_OPTIONS_OK)
 		result = set_command(&c, argv + optind);
 	if (result == RUN_OPTIONS_OK)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "primary/holder_report.h"
+#include "prog/print_check.h"
 #include "prog/why_json.h"
 #include "prog/why_text.h"
 
@@ -34,9 +35,9 @@ static const char usage[] =
 	"  unix:/path, unix:@name     a Unix stream socket\n"
 	"\n"
 	"  --json                     print one JSON object\n"
-	"  --help                     print this\n"
+	"  -h, --help                 print this and end\n"
 	"\n"
-	"Exit codes: 0 free, 8 held, 4 this user may not bind it, 2 usage, 1 failed.\n";
+	"Exit codes: 0 free, 8 held, 4 berth may not bind it, 2 usage, 1 failed.\n";
 
 /* Takes "/tcp" or "/udp" off the end of an address that is no path. */
 static uint16_t take_protocol(char *text)
@@ -101,12 +102,45 @@ static int answer(const struct addr *wanted, bool is_json)
 	code = exit_code(report.outcome);
 	err = is_json ? why_json_print(&report, stdout) : why_text_print(&report, stdout);
 	holder_report_done(&report);
-	if (err || fflush(stdout) != 0) {
-		(void)fprintf(stderr, "berth why: cannot print: %s\n",
-			      strerror(err ? -err : errno));
+	if (err == -ENOMEM) {
+		(void)fprintf(stderr, "berth why: no memory is left\n");
 		return EXIT_FAILED;
 	}
-	return code;
+	return print_check("berth why") ? code : EXIT_FAILED;
+}
+
+/* @word: what was being read; @letter: 0 where it is a long option that nobody knows */
+static int wrong_option(const char *word, int letter)
+{
+	if (letter == 'j' || (letter == 'h' && word[1] == '-'))
+		(void)fprintf(stderr, "berth why: %.*s takes no value\n", (int)strcspn(word, "="),
+			      word);
+	else if (letter)
+		(void)fprintf(stderr, "berth why: there is no option -%c: see berth why --help\n",
+			      letter);
+	else
+		(void)fprintf(stderr, "berth why: there is no option %s: see berth why --help\n",
+			      word);
+	return EXIT_USAGE;
+}
+
+static int wrong_addresses(int n, char *const *addresses)
+{
+	if (n == 0)
+		(void)fprintf(stderr, "berth why: there is no port to look for: "
+				      "write berth why PORT|ADDR\n");
+	else
+		(void)fprintf(stderr,
+			      "berth why: one port at a time, not %s and %s: "
+			      "write berth why PORT|ADDR\n",
+			      addresses[0], addresses[1]);
+	return EXIT_USAGE;
+}
+
+static int help(void)
+{
+	(void)fputs(usage, stdout);
+	return print_check("berth why") ? EXIT_DONE : EXIT_FAILED;
 }
 
 int why_main(int argc, char **argv)
@@ -120,20 +154,17 @@ int why_main(int argc, char **argv)
 	bool is_json = false;
 	int option;
 
+	opterr = 0;
 	optind = 0; /* somebody else's options may have been read before */
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
 		if (option == 'h')
-			return fputs(usage, stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
-		if (option != 'j') {
-			(void)fputs(usage, stderr);
-			return EXIT_USAGE;
-		}
+			return help();
+		if (option != 'j')
+			return wrong_option(argv[optind - 1], optopt);
 		is_json = true;
 	}
-	if (argc - optind != 1) {
-		(void)fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
+	if (argc - optind != 1)
+		return wrong_addresses(argc - optind, argv + optind);
 	if (!parse_wanted(argv[optind], &wanted))
 		return EXIT_USAGE;
 	return answer(&wanted, is_json);

@@ -10,8 +10,8 @@
  * @argc, @argv:  from the verb on: argv[0] is "why"
  *
  * Needs nothing to be running. Prints to standard output, errors to standard error.
- * Returns the exit code: 0 if the address is free and this user may bind it, 8 if it's
- * held, 4 if this user may not bind it, 2 for a wrong command line, 1 otherwise.
+ * Returns the exit code: 0 if the address is free and this process may bind it, 8 if
+ * it's held, 4 if this process may not bind it, 2 for a wrong command line, 1 otherwise.
  */
 int why_main(int argc, char **argv);
 

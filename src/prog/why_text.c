@@ -117,7 +117,7 @@ static void print_sharing(const struct holder_group *g, uint16_t protocol, FILE 
 	}
 	switch (g->sharing) {
 	case HOLDER_SHARING_UNKNOWN: break;
-	case HOLDER_SHARING_NO: (void)fprintf(out, ", shares it with nobody"); break;
+	case HOLDER_SHARING_NO: (void)fprintf(out, ", shares it with no other socket"); break;
 	case HOLDER_SHARING_YES:
 		(void)fprintf(out, ", shares it with any socket of its user (SO_REUSEPORT)");
 		break;

@@ -61,8 +61,9 @@ const char *why_summary(const struct holder_report *r, char ret_text[static WHY_
 	subject_text(wanted, subject);
 	switch (r->outcome) {
 	case HOLDERS_FREE:
-		(void)snprintf(ret_text, WHY_TEXT_MAX, "%s is free, and user %s may bind it",
-			       subject, procfs_user_name(geteuid(), user));
+		(void)snprintf(ret_text, WHY_TEXT_MAX,
+			       "%s is free, and this berth process (user %s) may bind it", subject,
+			       procfs_user_name(geteuid(), user));
 		break;
 	case HOLDERS_HELD: (void)snprintf(ret_text, WHY_TEXT_MAX, "%s is held", subject); break;
 	case HOLDERS_HELD_BY_UNKNOWN:
@@ -140,6 +141,20 @@ static const struct holder_open *find_open(const struct holder_report *r, size_t
 	return NULL;
 }
 
+/* Whether an earlier process is a worker of the same berth, or that berth is there itself. */
+static bool is_told_with_berth(const struct holder_report *r, size_t process)
+{
+	pid_t berth = r->processes[process].berth;
+
+	for (size_t i = 0; berth != 0 && i < r->n_processes; i++) {
+		const struct holder_process *p = &r->processes[i];
+
+		if (p->details.process.pid == berth || (i < process && p->berth == berth))
+			return true;
+	}
+	return false;
+}
+
 /* Whether its parent has a socket too: then the parent is the one to end. */
 static bool has_parent_there(const struct holder_report *r, const struct holder_process *p)
 {
@@ -150,6 +165,21 @@ static bool has_parent_there(const struct holder_report *r, const struct holder_
 	return false;
 }
 
+/* A worker would be started again: it's berth that must end. */
+static void say_end(const struct changes *c, const struct holder_process *p, bool is_berth,
+		    const char *before)
+{
+	char name[NAME_TEXT_MAX], keeper[UNIT_TEXT_MAX];
+
+	if (p->berth)
+		(void)snprintf(name, sizeof(name), "berth (pid %d)", p->berth);
+	else
+		(void)name_text(p, name);
+	keeper_text(p, keeper);
+	say(c, "%send %s%s%s", before, name, keeper,
+	    is_berth || p->berth ? ": its workers end with it" : "");
+}
+
 static void say_whom_to_end(const struct changes *c)
 {
 	const struct holder_report *r = c->report;
@@ -158,13 +188,10 @@ static void say_whom_to_end(const struct changes *c)
 	for (size_t i = 0; i < r->n_processes; i++) {
 		const struct holder_process *p = &r->processes[i];
 		const struct holder_open *open = find_open(r, i);
-		char name[NAME_TEXT_MAX], keeper[UNIT_TEXT_MAX];
 
-		if (!open || has_parent_there(r, p) || n++ >= NAMED_MAX)
+		if (!open || has_parent_there(r, p) || is_told_with_berth(r, i) || n++ >= NAMED_MAX)
 			continue;
-		keeper_text(p, keeper);
-		say(c, "%send %s%s%s", n > 1 ? "and " : "", name_text(p, name), keeper,
-		    open->role == HOLDER_ROLE_BERTH ? ": its workers end with it" : "");
+		say_end(c, p, open->role == HOLDER_ROLE_BERTH, n > 1 ? "and " : "");
 	}
 	if (n > NAMED_MAX)
 		say(c, "and end %zu processes more", n - NAMED_MAX);

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -212,3 +213,121 @@ def is_refused(port):
     except ConnectionRefusedError:
         return True
     return False
+
+
+BLOCKING = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("listening", flush=True)
+while True:
+    connection, _ = server.accept()
+    connection.recv(1000)
+    connection.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\n1\\n")
+    connection.close()
+"""
+
+BLOCKS_SIGCHLD = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+MAKES_ITS_DIRECTORY = """
+import os, shutil, socket, sys
+directory = sys.argv[1]
+shutil.rmtree(directory, ignore_errors=True)
+os.mkdir(directory)
+server = socket.socket(socket.AF_UNIX)
+server.bind(directory + "/socket")
+server.listen()
+print("listening", flush=True)
+server.accept()
+"""
+
+BINDS_IN_A_THREAD = """
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static int port;
+static void *serve(void *unused)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	usleep(100000); /* until the first thread has gone */
+	printf("bind %d\\n", bind(fd, (struct sockaddr *)&a, sizeof(a)));
+	printf("listen %d\\n", listen(fd, 5));
+	fflush(stdout);
+	for (;;)
+		pause();
+	return unused;
+}
+int main(int n, char **arguments)
+{
+	pthread_t thread;
+	port = n > 1 ? atoi(arguments[1]) : 0;
+	pthread_create(&thread, NULL, serve, NULL);
+	pthread_exit(NULL);
+}
+"""
+
+
+def test_a_port_with_one_ipv6_address_is_served_by_all(berth_run, place, tier):
+    port = clients.free_port(family=socket.AF_INET6)
+    run = berth_run(
+        ["-n", 2, "--listen", f"[::1]:{port}", "--", *apps.listen_on(place), f"6:::1:{port}"],
+        tier=tier,
+    )
+    run.wait_listening(2)
+    answers = {clients.get_number(("::1", port)) for _ in range(10)}
+    assert answers <= set(run.workers().values())
+    assert len(answers) == 2 or not tier.is_steered
+    run.stop()
+
+
+def test_a_blocking_server_alone_goes_on_blocking(berth_run, place, tier):
+    port = clients.free_port()
+    run = berth_run(["-n", 1, "--", *script(place, "block.py", BLOCKING), port], tier=tier)
+    run.wait_listening(1)
+    for _ in range(5):
+        assert clients.get_number(port) == 1
+    assert not run.matching("worker_exited"), run.output()
+    run.stop()
+
+
+def test_a_berth_that_is_started_with_sigchld_blocked_replaces_its_workers(
+    berth_run, programs, place, tier
+):
+    wrapper = script(place, "block_sigchld.py", BLOCKS_SIGCHLD)
+    run = berth_run(["-n", 1, "--", "sh", "-c", "exit 3"], tier=tier, wrapper=wrapper)
+    run.wait_for("ended with exit code 3", count=2)
+    run.stop()
+
+
+def test_a_program_that_makes_the_directory_of_its_socket_anew_finds_it_free(
+    berth_run, place, tier
+):
+    directory = place / "run"
+    run = berth_run(
+        ["-n", 1, "--", *script(place, "own_dir.py", MAKES_ITS_DIRECTORY), directory], tier=tier
+    )
+    for n in (1, 2, 3):
+        run.wait_for("listening", count=n)
+        procs.kill_quietly(run.wait_workers([1])[1])
+    run.wait_for("listening", count=4)
+    clients.connect(str(directory / "socket")).close()
+    run.stop()
+
+
+def test_a_thread_that_outlives_the_first_of_its_process_shares_the_port(
+    berth_run, place, tier
+):
+    program = place / "thread"
+    (place / "thread.c").write_text(BINDS_IN_A_THREAD)
+    subprocess.run(["cc", "-pthread", "-o", program, place / "thread.c"], check=True)
+    port = clients.free_port()
+    run = berth_run(["-n", 3, "--", program, port], tier=tier)
+    run.wait_for("bind 0", count=3)
+    run.wait_for("listen 0", count=3)
+    run.stop()

@@ -33,7 +33,7 @@ def test_a_stopped_worker_keeps_only_the_handful_that_it_had_and_nobody_else_is_
     assert not clients.failures_of(figures)
     assert figures["slow"] <= AT_MOST_SLOW, figures
     usual_p99_us = usual["latency_us"]["p99"]
-    assert figures["latency_us"]["p99"] < max(10000, 3 * usual_p99_us), (usual, figures)
+    assert figures["latency_us"]["p99"] < max(50_000, 3 * usual_p99_us), (usual, figures)
     shares = [figures["by_pid"].get(str(pid), 0) for pid in run.workers().values()]
     assert min(shares) > 0, "the worker came back to work once it went on"
     run.stop()

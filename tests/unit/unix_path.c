@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,19 +193,21 @@ START_TEST(a_path_without_a_file_is_told)
 }
 END_TEST
 
-START_TEST(the_file_belongs_to_whom_the_worker_is)
+START_TEST(as_another_user_nothing_is_removed_that_he_may_not_remove)
 {
 	const struct peek_identity other = { .uid = OTHER_UID, .gid = OTHER_UID };
-	struct stat st;
+
+	char second[PATH_MAX];
 
 	begin();
-	unix_path_chown(&path, &other);
-	ck_assert_int_eq(lstat(path.first, &st), 0);
+	(void)snprintf(second, sizeof(second), "%s", path.second);
 	if (geteuid() == 0) {
-		ck_assert_uint_eq(st.st_uid, OTHER_UID);
-		ck_assert_uint_eq(st.st_gid, OTHER_UID);
-	} else {
-		ck_assert_uint_eq(st.st_uid, geteuid());
+		unix_path_set_owner(&path, &other);
+		ck_assert_int_eq(unlink(path.first), 0);
+		ck_assert_int_eq(unix_path_restore(&path), -EACCES);
+		unix_path_done(&path);
+		ck_assert_uint_eq(n_files(), 1); /* the second name: the directory is ours alone */
+		ck_assert_int_eq(unlink(second), 0); /* and we are ourselves again */
 	}
 	end();
 }
@@ -263,7 +266,7 @@ int main(void)
 		a_second_name_that_a_killed_primary_left_is_replaced,
 		an_abstract_name_has_no_file,
 		a_path_without_a_file_is_told,
-		the_file_belongs_to_whom_the_worker_is,
+		as_another_user_nothing_is_removed_that_he_may_not_remove,
 		a_file_that_a_dead_process_left_is_removed_and_a_living_ones_is_not,
 		a_file_that_is_no_socket_is_not_removed,
 		a_link_to_a_dead_socket_is_not_removed,
