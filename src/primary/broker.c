@@ -231,6 +231,17 @@ static int bind_port(const struct trap *t, const struct bind_judgement *j)
 	return t->broker->ports->steer ? bind_steered(t, j) : bind_shared(t, j);
 }
 
+static void tell_unique(const struct trap *t, uint16_t port)
+{
+	struct broker_client *client = t->client;
+
+	if (client->unique_port == port)
+		return;
+	client->unique_port = port;
+	output_say_worker(t->broker->output, &client->source, MESSAGE_INFO, "worker_unique_port",
+			  "has port %u in the place of %u", port, port - client->source.slot);
+}
+
 /* Slot k gets port + k without knowing. Nobody shares it, but a predecessor's rests don't block it. */
 static int bind_unique(struct trap *t, uint16_t port)
 {
@@ -248,6 +259,8 @@ static int bind_unique(struct trap *t, uint16_t port)
 	r = sock_bind(t->fd, &t->addr);
 	if (r < 0)
 		sock_restore_sharing(t->fd, &before);
+	else
+		tell_unique(t, port);
 	return r;
 }
 
@@ -335,7 +348,7 @@ static enum outcome on_listen(struct trap *t, int *result)
 	if (r == -ENOENT)
 		return PASS;
 	if (r == 0)
-		b->on_listening(b, t->client->source.slot, &t->addr);
+		b->on_listening(b, t->client->source.slot, port);
 	return answer(result, r);
 }
 

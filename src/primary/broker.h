@@ -19,6 +19,7 @@ struct broker_client {
 	int notify_fd;
 	int64_t explained_at_ms; /* when its last error was explained; 0: never */
 	unsigned n_unexplained;  /* errors since then */
+	uint16_t unique_port;    /* that it was told of last, 0: none */
 	bool has_told_opaque;    /* that it does not let us look into it */
 };
 
@@ -29,8 +30,8 @@ struct broker {
 	struct output *output;
 	uint64_t netns_cookie;
 
-	/* The worker of @slot listens at @a, and gets its connections from now on. */
-	void (*on_listening)(struct broker *b, unsigned slot, const struct addr *a);
+	/* The worker of @slot listens at @port, and gets its connections from now on. */
+	void (*on_listening)(struct broker *b, unsigned slot, const struct port *port);
 };
 
 enum broker_result {

@@ -19,8 +19,9 @@
 #include "primary/tier.h"
 #include "primary/worker.h"
 
-#define PATH_TEXT_MAX 4096
-#define LAST_WAIT_MS  1000
+#define PATH_TEXT_MAX     4096
+#define UNSERVED_AFTER_MS 2000
+#define LAST_WAIT_MS      1000
 
 #define WATCHED_SIGNALS 8
 
@@ -50,6 +51,7 @@ struct primary {
 	int64_t started_at_ms;
 	bool has_ended;
 	int exit_code;
+	uv_timer_t unserved_check;
 	uv_timer_t last_wait; /* for the dead of the last tree */
 	uv_signal_t signals[WATCHED_SIGNALS];
 	size_t n_signals;
@@ -95,6 +97,24 @@ static void start_missing(struct primary *p)
 			start_worker(p, slot);
 }
 
+/* The commonest mistake: the program listens somewhere else than --listen says. */
+static void warn_of_unserved(uv_timer_t *timer)
+{
+	const struct primary *p = container_of(timer, struct primary, unserved_check);
+	char text[ADDR_TEXT_MAX];
+
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
+		const struct port *port = p->ports.at[i];
+
+		if (!port || !port->is_named || port->kind == PORT_SHARED || port->berths)
+			continue;
+		output_say(p->output, MESSAGE_WARNING, "port_unserved",
+			   "no worker listens on %s, which --listen claims: does the program "
+			   "listen on another address?",
+			   addr_text(port_addr(port), text));
+	}
+}
+
 static void on_ready(struct worker *w)
 {
 	struct primary *p = container_of(w->home, struct primary, home);
@@ -106,19 +126,33 @@ static void on_ready(struct worker *w)
 	output_say(p->output, MESSAGE_INFO, "app_ready", "%s: %u worker%s ready after %lld ms",
 		   p->config->name, p->n_wanted, p->n_wanted == 1 ? "" : "s",
 		   (long long)(clock_ms() - p->started_at_ms));
+	/* A program with several ports listens at one after the other. */
+	(void)uv_timer_start(&p->unserved_check, warn_of_unserved, UNSERVED_AFTER_MS, 0);
 }
 
-static void on_listening(struct broker *b, unsigned slot, const struct addr *a)
+/* Once for each port and run: a worker may listen again as often as it likes. */
+static bool is_first_time(struct process *process, const struct port *port)
+{
+	uint64_t *word = &process->ports[port->id / 64];
+	uint64_t bit = 1ULL << port->id % 64;
+	bool is_first = !(*word & bit);
+
+	*word |= bit;
+	return is_first;
+}
+
+static void on_listening(struct broker *b, unsigned slot, const struct port *port)
 {
 	struct primary *p = container_of(b, struct primary, broker);
 	struct worker *w = p->workers[slot - 1];
 	char text[ADDR_TEXT_MAX];
 
-	if (!w)
+	if (!w || !w->process)
 		return;
-	if (w->state == WORKER_STARTING)
+	if (is_first_time(w->process, port))
 		output_say_worker(p->output, &w->process->client.source, MESSAGE_INFO,
-				  "worker_listening", "listens on %s", addr_text(a, text));
+				  "worker_listening", "listens on %s",
+				  addr_text(port_addr(port), text));
 	worker_event(w, EV_LISTENING);
 }
 
@@ -128,6 +162,7 @@ static void end(struct primary *p)
 		return;
 	p->has_ended = true;
 	uv_close((uv_handle_t *)&p->last_wait, NULL);
+	uv_close((uv_handle_t *)&p->unserved_check, NULL);
 	for (size_t i = 0; i < p->n_signals; i++)
 		uv_close((uv_handle_t *)&p->signals[i], NULL);
 	p->n_signals = 0;
@@ -212,6 +247,8 @@ static void on_stop(struct primary *p)
 		output_say(p->output, MESSAGE_INFO, "stopping",
 			   "stopping %u worker%s; once more to stop at once", p->n_workers,
 			   p->n_workers == 1 ? "" : "s");
+	else
+		output_say(p->output, MESSAGE_INFO, "stopping", "stopping at once");
 	stop_all(p, p->is_stopping);
 }
 
@@ -379,6 +416,8 @@ static int init(struct primary *p, const struct app_config *config)
 
 	if (r == 0)
 		r = uv_timer_init(&p->loop, &p->last_wait);
+	if (r == 0)
+		r = uv_timer_init(&p->loop, &p->unserved_check);
 	if (r == 0)
 		r = watch_signals(p);
 	if (r == 0)

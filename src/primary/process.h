@@ -49,6 +49,7 @@ struct process {
 	bool is_gone;
 	bool is_freed;
 	struct spawn_failure failure;
+	uint64_t ports[PORT_TABLE_MAX / 64]; /* at which it is known to have listened */
 	uint64_t mark;
 	char sign[64]; /* "BERTH_RUN=…" of its environment */
 };

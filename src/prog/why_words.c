@@ -141,7 +141,7 @@ static const struct holder_open *find_open(const struct holder_report *r, size_t
 	return NULL;
 }
 
-/* Whether an earlier process is a worker of the same berth, or that berth is there itself. */
+/* Whether it's enough to end its berth, which an earlier process, or berth's own, has told. */
 static bool is_told_with_berth(const struct holder_report *r, size_t process)
 {
 	pid_t berth = r->processes[process].berth;
@@ -149,7 +149,9 @@ static bool is_told_with_berth(const struct holder_report *r, size_t process)
 	for (size_t i = 0; berth != 0 && i < r->n_processes; i++) {
 		const struct holder_process *p = &r->processes[i];
 
-		if (p->details.process.pid == berth || (i < process && p->berth == berth))
+		if (p->details.process.pid != berth && (i >= process || p->berth != berth))
+			continue;
+		if (find_open(r, i))
 			return true;
 	}
 	return false;

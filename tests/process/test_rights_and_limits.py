@@ -331,3 +331,13 @@ def test_a_thread_that_outlives_the_first_of_its_process_shares_the_port(
     run.wait_for("bind 0", count=3)
     run.wait_for("listen 0", count=3)
     run.stop()
+
+
+def test_a_port_that_listen_claims_and_no_worker_takes_is_named(berth_run, place, tier):
+    claimed, served = clients.free_port(), clients.free_port()
+    run = berth_run(
+        ["-n", 2, "--listen", claimed, "--", *apps.listen_on(place), f"4:127.0.0.1:{served}"],
+        tier=tier,
+    )
+    run.wait_for(f"no worker listens on *:{claimed}, which --listen claims")
+    run.stop()

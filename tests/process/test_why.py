@@ -126,7 +126,7 @@ class Answer:
         assert self.code == FREE, self.text
         assert self.json["verdict"] == "free"
         assert self.json["bindable"]
-        assert "is free, and user" in self.text
+        assert "is free, and this berth process" in self.text
 
     def assert_held(self):
         assert self.code == HELD, self.text
@@ -301,7 +301,7 @@ def test_a_socket_without_reuseport_shares_with_nobody(holder, why):
     held = holder(listening("127.0.0.1"))
     answer = why(held.port)
     assert answer.sockets()[0]["group"]["shareable"] is False
-    assert "shares it with nobody" in answer.text
+    assert "shares it with no other socket" in answer.text
 
 
 @needs_root
@@ -323,6 +323,27 @@ def test_berth_its_workers_and_strangers_are_told_apart_in_a_group(holder, why):
     assert sorted(roles.values()) == ["worker", "worker"]
     assert f"python3 (pid {stranger.pid}) is a stranger in the reuseport group" in answer.text
     assert f"end berth (pid {berth.pid}): its workers end with it" in answer.text
+
+
+@pytest.mark.parametrize("option", ["--unique", "--private"])
+def test_a_worker_at_its_own_port_is_one_of_berths_and_berth_is_the_one_to_end(
+    berth_run, place, why, tier, option
+):
+    port = clients.free_port()
+    command = [*apps.listen_on(place), f"4:127.0.0.1:{port}"]
+    run = berth_run(["-n", 1, option, port, "--", *command], tier=tier)
+    run.wait_for("listening ")
+    answer = why(port + 1 if option == "--unique" else port)
+    answer.assert_held()
+    (worker,) = run.workers().values()
+    assert answer.pids() == {worker}
+    assert answer.process(worker)["role"] == "worker"
+    assert answer.process(worker)["berth"] == run.pid
+    assert "a worker of berth" in answer.text
+    ends = [change for change in answer.json["changes"] if change.startswith("end ")]
+    assert len(ends) == 1
+    assert ends[0].startswith(f"end berth (pid {run.pid})")
+    run.stop()
 
 
 def test_several_processes_of_one_socket_are_all_named_and_the_first_is_the_one_to_end(
@@ -372,7 +393,7 @@ def test_a_user_sees_his_own_processes(holder, why):
 def test_a_free_port_is_free(why):
     answer = why(clients.free_port())
     answer.assert_free()
-    assert f"user {me()} may bind it" in answer.text
+    assert f"this berth process (user {me()}) may bind it" in answer.text
     assert answer.json["sockets"] == []
     assert answer.json["changes"] == []
 
@@ -414,7 +435,7 @@ def test_a_privileged_port_is_free_for_root_and_not_permitted_to_nobody(why):
     assert answer.json["verdict"] == "not-permitted"
     assert answer.json["error"] == "EACCES"
     assert not answer.json["bindable"]
-    assert f"port {port}/tcp is below 1024 and this user may not bind it" in answer.text
+    assert f"port {port}/tcp is below 1024 and this berth process may not bind it" in answer.text
 
 
 @needs_root
@@ -465,7 +486,7 @@ def test_a_unix_path_is_held_by_its_listener_then_by_its_file_then_by_nobody(why
         assert answer.pids() == {os.getpid()}
     answer = why(f"unix:{path}")
     answer.assert_held()
-    assert "a socket file that was left behind: remove it" in answer.text
+    assert "left behind: `berth run --listen` replaces it, others must remove it" in answer.text
     path.unlink()
     path.touch()
     answer = why(f"unix:{path}")
@@ -538,10 +559,20 @@ def test_a_wrong_command_line_is_told_on_stderr(berth, arguments):
     assert result.stderr
 
 
-def test_help_is_printed_on_stdout(berth):
-    result = berth("why", "--help")
-    assert result.returncode == 0
-    assert result.stdout.startswith("usage: berth why")
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        ([], "there is no port to look for: write berth why PORT|ADDR"),
+        (["-x", "8001"], "there is no option -x: see berth why --help"),
+        (["-hx"], "there is no option -x: see berth why --help"),
+        (["--frob=1"], "there is no option --frob=1: see berth why --help"),
+        (["--json=1"], "--json takes no value"),
+        (["8001", "8002"], "one port at a time, not 8001 and 8002: write berth why PORT|ADDR"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_command_line_is_told_in_one_sentence(berth, arguments, sentence):
+    assert berth("why", *arguments).stderr == f"berth why: {sentence}\n"
 
 
 def test_output_that_cannot_be_written_is_an_error(programs):

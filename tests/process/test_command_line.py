@@ -1,0 +1,108 @@
+"""The command line before any port is touched: help, version, wrong verbs, completion."""
+
+import os
+import subprocess
+
+import pytest
+
+from conftest import REPO
+
+FAILED, USAGE = 1, 2
+COMPLETION = REPO / "completions" / "berth.bash"
+
+TELLING = [["--help"], ["-h"], ["help"], ["--version"], ["-V"], ["version"]]
+TELLING += [["run", "--help"], ["why", "--help"], ["help", "run"], ["help", "why"]]
+
+
+@pytest.mark.parametrize("arguments", TELLING, ids=" ".join)
+def test_what_was_asked_for_is_printed_on_stdout(berth, arguments):
+    done = berth(*arguments)
+    assert done.returncode == 0, done
+    assert done.stdout.startswith(("usage: berth ", "berth 0.", "berth 1.")), done
+    assert not done.stderr, done
+
+
+@pytest.mark.parametrize("verb", ["run", "why"])
+def test_help_about_a_verb_is_what_the_verb_says(berth, verb):
+    assert berth("help", verb).stdout == berth(verb, "--help").stdout
+
+
+@pytest.mark.parametrize("arguments", TELLING, ids=" ".join)
+def test_what_cannot_be_printed_is_an_error(programs, arguments):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [programs.berth, *arguments], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == FAILED, done
+    assert b"cannot print: No space left on device" in done.stderr, done
+
+
+@pytest.mark.parametrize("arguments", [["frob"], ["help", "frob"]], ids=" ".join)
+def test_a_verb_that_is_none_is_named(berth, arguments):
+    done = berth(*arguments)
+    assert done.returncode == USAGE, done
+    assert done.stderr.startswith("berth: there is no verb frob\n"), done
+    assert not done.stdout, done
+
+
+def test_dev_names_a_command_that_is_none():
+    done = subprocess.run([REPO / "dev", "frob"], capture_output=True, text=True, check=False)
+    assert done.returncode == USAGE, done
+    assert done.stderr.startswith("dev: there is no command frob\n"), done
+
+
+def test_dev_run_wants_a_port():
+    done = subprocess.run([REPO / "dev", "run", "x"], capture_output=True, text=True, check=False)
+    assert done.returncode == FAILED, done
+    assert done.stderr == "dev: run: x is no port from 1 to 65535\n"
+
+
+# Completion
+
+ASK = """
+source "$1"; shift
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_berth
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def complete(line, cwd=None):
+    """What bash offers for the last word of a line, which may be empty."""
+    done = subprocess.run(
+        ["bash", "--norc", "-c", ASK, "bash", COMPLETION, *line.split(" ")],
+        capture_output=True, text=True, check=True, cwd=cwd, env=os.environ,
+    )  # fmt: skip
+    assert not done.stderr, done
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "line, offered",
+    [
+        ("berth r", ["run"]),
+        ("berth help ", ["run", "why"]),
+        ("berth why --j", ["--json"]),
+        ("berth run --po", ["--policy"]),
+        ("berth run -n 2 --policy r", ["round-robin", "random-two"]),
+        ("berth run --policy = h", ["hash"]),
+        ("berth run --mode s", ["steered", "shared"]),
+        ("berth run --quiet --mode = shared --u", ["--unique"]),
+        ("berth run -n ", ["auto"]),
+        ("berth run -n 2 -- bas", ["bash"]),
+        ("berth run -n 2 bas", ["bash"]),
+        ("berth run -n 2 -- node app", ["app.js"]),
+        ("berth run -n 2 node --policy r", []),
+    ],
+)
+def test_bash_completes_verbs_options_values_and_the_command(tmp_path, line, offered):
+    (tmp_path / "app.js").touch()
+    assert set(offered) <= set(complete(line, tmp_path)), line
+    if "bas" not in line:
+        assert len(complete(line, tmp_path)) == len(offered), line
+
+
+def test_no_option_of_berth_is_offered_behind_the_command(tmp_path):
+    assert complete("berth run -- node --", tmp_path) == []
+    assert complete("berth run node --", tmp_path) == []
