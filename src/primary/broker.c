@@ -154,6 +154,7 @@ static struct berth_owner owner_of(const struct trap *t)
 		.slot = t->client->source.slot,
 		.run = t->client->run,
 		.process = t->call.tid,
+		.thread = t->call.tid,
 		.fd = (int)t->call.args[0],
 	};
 

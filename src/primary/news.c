@@ -33,16 +33,11 @@ struct news {
 /* Without a copy of our own: the worker may have moved the socket to another number. */
 static int borrow_socket(struct berth *b, int *ret_fd)
 {
-	struct sock_facts facts;
-	own_fd fd = NO_FD;
-	int r = peek_fd(b->owner.process, b->owner.fd, &fd);
-
-	if (r == 0 && sock_facts(fd, &facts) == 0 && facts.cookie == b->cookie) {
-		*ret_fd = take_fd(&fd);
+	if (owner_open_socket(&b->owner, b->cookie, ret_fd) == 0)
 		return 0;
-	}
-	r = peek_find_socket(b->owner.process, b->inode, &b->owner.fd);
-	return r < 0 ? r : peek_fd(b->owner.process, b->owner.fd, ret_fd);
+	if (peek_find_socket(b->owner.process, b->inode, &b->owner.fd) < 0)
+		return -ESRCH;
+	return owner_open_socket(&b->owner, b->cookie, ret_fd);
 }
 
 static bool has_queue(struct berth *b, int *ret_borrowed)

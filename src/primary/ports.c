@@ -285,15 +285,31 @@ void port_note_bound(struct port *port, const struct berth_owner *owner, uint64_
 	port->pending_cookie = cookie;
 }
 
+int owner_open_socket(const struct berth_owner *owner, uint64_t cookie, int *ret_fd)
+{
+	/* The thread may have ended since, or the first thread of the process before it. */
+	const pid_t places[] = { owner->thread, owner->process };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct sock_facts facts;
+		own_fd fd = NO_FD;
+
+		if (peek_fd(places[i], owner->fd, &fd) < 0 || sock_facts(fd, &facts) < 0 ||
+		    facts.cookie != cookie)
+			continue;
+		*ret_fd = take_fd(&fd);
+		return 0;
+	}
+	return -ESRCH;
+}
+
 bool port_is_bound(const struct port *port)
 {
-	struct sock_facts facts;
 	own_fd fd = NO_FD;
 
-	if (!port->pending_cookie || peek_fd(port->pending.process, port->pending.fd, &fd) < 0)
-		return false;
-	return sock_facts(fd, &facts) == 0 && facts.cookie == port->pending_cookie &&
-	       !facts.is_listening;
+	return port->pending_cookie &&
+	       owner_open_socket(&port->pending, port->pending_cookie, &fd) == 0 &&
+	       !sock_is_listening(fd);
 }
 
 void port_drop(struct port *port)

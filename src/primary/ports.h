@@ -39,6 +39,7 @@ struct berth_owner {
 	unsigned slot;
 	uint64_t run;  /* see broker_client */
 	pid_t process; /* the one of its tree that listens */
+	pid_t thread;  /* and the thread of that which made the call */
 	int fd;        /* the socket's number there, when it began */
 };
 
@@ -146,6 +147,15 @@ int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *
 
 /* A worker has bound @a in the shared tier, and may listen there. 0 or -errno. */
 int ports_note_pending(struct ports *p, const struct addr *a, struct port **ret_port);
+
+/*
+ * owner_open_socket - our own descriptor of a worker's socket, by where it was seen
+ *
+ * @cookie: of the socket
+ *
+ * 0; -ESRCH if that descriptor is something else by now, or nothing.
+ */
+int owner_open_socket(const struct berth_owner *owner, uint64_t cookie, int *ret_fd);
 
 /* A worker has bound its socket at @port. */
 void port_note_bound(struct port *port, const struct berth_owner *owner, uint64_t cookie);

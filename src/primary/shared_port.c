@@ -20,19 +20,6 @@ static int copy_fd(int fd, int *ret_fd)
 	return 0;
 }
 
-/* The socket of a worker that has bound and not listened yet; -ESRCH if it's closed. */
-static int borrow_pending(const struct port *port, int *ret_fd)
-{
-	struct sock_facts facts;
-	own_fd fd = NO_FD;
-	int r = peek_fd(port->pending.process, port->pending.fd, &fd);
-
-	if (r < 0 || sock_facts(fd, &facts) < 0 || facts.cookie != port->like.cookie)
-		return -ESRCH;
-	*ret_fd = take_fd(&fd);
-	return 0;
-}
-
 static int bind_own(const struct shared_wish *wish)
 {
 	struct sock_sharing before;
@@ -82,7 +69,7 @@ static bool has_it_already(const struct port *port, const struct shared_wish *wi
 
 	sock_sharing(wish->fd, &sharing);
 	return !sharing.reuse_port &&
-	       peek_find_socket(wish->owner.process, port->like.inode, &number) == 0;
+	       peek_find_socket(wish->owner.thread, port->like.inode, &number) == 0;
 }
 
 int shared_port_bind(struct ports *p, const struct shared_wish *wish, int *ret_fd)
@@ -99,7 +86,7 @@ int shared_port_bind(struct ports *p, const struct shared_wish *wish, int *ret_f
 	}
 	if (port && port->kind == PORT_SHARED)
 		return copy_fd(port->fd, ret_fd);
-	if (port && borrow_pending(port, ret_fd) == 0)
+	if (port && owner_open_socket(&port->pending, port->pending_cookie, ret_fd) == 0)
 		return 0;
 	if (port)
 		port_release(port);

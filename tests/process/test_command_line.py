@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import procs
 from conftest import REPO
 
 FAILED, USAGE = 1, 2
@@ -75,6 +76,7 @@ def complete(line, cwd=None):
         capture_output=True, text=True, check=True, cwd=cwd, env=os.environ,
     )  # fmt: skip
     assert not done.stderr, done
+    procs.reap_orphans()  # bash does not wait for what it reads from
     return done.stdout.split()
 
 
@@ -87,6 +89,7 @@ def complete(line, cwd=None):
         ("berth run --po", ["--policy"]),
         ("berth run -n 2 --policy r", ["round-robin", "random-two"]),
         ("berth run --policy = h", ["hash"]),
+        ("berth run --mode =", ["auto", "steered", "shared"]),
         ("berth run --mode s", ["steered", "shared"]),
         ("berth run --quiet --mode = shared --u", ["--unique"]),
         ("berth run -n ", ["auto"]),

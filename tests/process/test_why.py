@@ -564,7 +564,6 @@ def test_a_wrong_command_line_is_told_on_stderr(berth, arguments):
     [
         ([], "there is no port to look for: write berth why PORT|ADDR"),
         (["-x", "8001"], "there is no option -x: see berth why --help"),
-        (["-hx"], "there is no option -x: see berth why --help"),
         (["--frob=1"], "there is no option --frob=1: see berth why --help"),
         (["--json=1"], "--json takes no value"),
         (["8001", "8002"], "one port at a time, not 8001 and 8002: write berth why PORT|ADDR"),
