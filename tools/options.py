@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""Check that the manual page and the README name the options that there are.
+"""Check that all that names berth's verbs and options names those that there are.
 
-usage: options.py BERTH MANUAL README
+usage: options.py BERTH MANUAL README COMPLETION
 
-What `BERTH run --help` and `BERTH why --help` print is what there is. The
-manual names all of it and nothing else; so does the README's list of `berth
-run`, but for --help.
+What `BERTH --help`, `BERTH run --help` and `BERTH why --help` print is what there
+is. The manual names all of the options and no others; so does the README's list
+of `berth run`, but for --help; bash's completion offers all of them, and the verbs.
 """
 import pathlib
 import re
@@ -14,6 +14,7 @@ import sys
 
 OPTION = re.compile(r"--?[a-z][a-z-]*")
 OPENS_LINE = re.compile(r" +((--?[a-z][a-z-]*(, +)?)+)")
+OPENS_VERB = re.compile(r"  berth ([a-z]+) ")
 OPENS_PARAGRAPH = re.compile(r"((\*--?[a-z][a-z-]*\*(, )?)+)")
 
 
@@ -22,10 +23,32 @@ def options(opening, lines):
     return {each for line in lines if (m := opening.match(line)) for each in OPTION.findall(m[1])}
 
 
+# Asks bash what may stand behind the words $2 and following.
+ASK = """
+source "$1"; shift
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_berth
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def printed(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def real_options(berth, verb):
-    command = [berth, verb, "--help"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return options(OPENS_LINE, text.splitlines())
+    return options(OPENS_LINE, printed(berth, verb, "--help").splitlines())
+
+
+def real_verbs(berth):
+    lines = printed(berth, "--help").splitlines()
+    return {m[1] for line in lines if (m := OPENS_VERB.match(line))}
+
+
+def completed(completion, *words):
+    offered = printed("bash", "--norc", "-c", ASK, "bash", completion, "berth", *words)
+    return set(offered.split()) - {"--"}
 
 
 def manual_options(text):
@@ -41,15 +64,24 @@ def report(where, told, real):
     for option in sorted(real - told):
         print(f"{where}: {option} does not stand there")
     for option in sorted(told - real):
-        print(f"{where}: there is no option {option}")
+        print(f"{where}: there is no {option}")
     return told != real
 
 
-def main(berth, manual, readme):
+def report_completion(completion, berth, verbs):
+    """@verbs: the options of each"""
+    wrong = report(completion, completed(completion, "help", ""), real_verbs(berth))
+    wrong |= report(completion, completed(completion, "") & set(verbs), set(verbs))
+    for verb, real in verbs.items():
+        wrong |= report(f"{completion}: {verb}", completed(completion, verb, "-"), real)
+    return wrong
+
+
+def main(berth, manual, readme, completion):
     run, why = (real_options(berth, verb) for verb in ("run", "why"))
     wrong = report(manual, manual_options(pathlib.Path(manual).read_text()), run | why)
     wrong |= report(readme, readme_options(pathlib.Path(readme).read_text()), run - {"-h", "--help"})
-    return wrong
+    return wrong | report_completion(completion, berth, {"run": run, "why": why})
 
 
 if __name__ == "__main__":

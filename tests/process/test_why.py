@@ -17,6 +17,7 @@ import pytest
 
 import apps
 import clients
+import procs
 
 FREE, FAILED, USAGE, NOT_PERMITTED, HELD = 0, 1, 2, 4, 8
 
@@ -66,6 +67,13 @@ def network():
     """
     with another_network() if is_root() else contextlib.nullcontext():
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_orphans():
+    """The children of a holder that has been ended are left to us."""
+    yield
+    procs.reap_orphans()
 
 
 @dataclasses.dataclass

@@ -1,0 +1,79 @@
+# Completion of berth's command line in bash: verbs, options and their values.
+# shellcheck shell=bash
+
+# Where the words of `berth run` stop being berth's own: the index of "--" or of the
+# command, or the number of words when neither has come yet.
+_berth_command_at() {
+	local i=2
+
+	while [ "$i" -lt "$COMP_CWORD" ]; do
+		case ${COMP_WORDS[i]} in
+		-n | --name | --listen | --policy | --mode | --unique | --private | --env | \
+			--stop-signal | --stop-timeout | --backlog)
+			i=$((i + 1))
+			# bash takes "--name=web" for three words.
+			[ "${COMP_WORDS[i]-}" != = ] || i=$((i + 1))
+			;;
+		-*[!-]*) ;;
+		*) break ;;
+		esac
+		i=$((i + 1))
+	done
+	printf '%s\n' "$i"
+}
+
+# What the word after $1 may be; fails where $1 takes no value.
+_berth_values() {
+	case $1 in
+	-n) printf '%s\n' auto ;;
+	--policy) printf '%s\n' round-robin random-two hash ;;
+	--mode) printf '%s\n' auto steered shared ;;
+	--stop-signal) printf '%s\n' TERM INT QUIT HUP USR1 USR2 KILL WINCH ;;
+	--listen) printf '%s\n' 127.0.0.1: 0.0.0.0: '[::]:' unix:/ ;;
+	--name | --unique | --private | --env | --stop-timeout | --backlog) ;;
+	*) return 1 ;;
+	esac
+}
+
+_berth_run() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} at values
+	local options="-n --name --listen --policy --mode --unique --private --env --stop-signal
+		--stop-timeout --backlog --quiet --json --help -h"
+
+	# bash takes "--name=web" for three words, and "--name=" for two.
+	if [ "$word" = = ]; then
+		word=
+	elif [ "$before" = = ]; then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	at=$(_berth_command_at)
+	if [ "${COMP_WORDS[at]-}" = -- ] && [ "$at" -lt "$COMP_CWORD" ]; then
+		at=$((at + 1))
+	fi
+	if [ "$at" -lt "$COMP_CWORD" ]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word") # an argument of the command
+	elif [ "$before" != -- ] && values=$(_berth_values "$before"); then
+		mapfile -t COMPREPLY < <(compgen -W "$values" -- "$word")
+	elif [ "$before" != -- ] && [[ $word == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$options --" -- "$word")
+	else
+		mapfile -t COMPREPLY < <(compgen -c -- "$word")
+	fi
+}
+
+_berth() {
+	local word=${COMP_WORDS[COMP_CWORD]}
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W 'run why help --help -h --version -V' -- "$word")
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	run) _berth_run ;;
+	why) mapfile -t COMPREPLY < <(compgen -W '--json --help -h' -- "$word") ;;
+	help) mapfile -t COMPREPLY < <(compgen -W 'run why' -- "$word") ;;
+	esac
+}
+
+complete -o filenames -F _berth berth
