@@ -225,7 +225,7 @@ static const struct rule rules[] = {
 	{ "stop-signal", 0, "SIGNAL", "asks a worker to stop; default: TERM", set_stop_signal },
 	{ "stop-timeout", 0, "TIME", "then it is killed: 500ms, 30s (default), 2m", set_stop_timeout },
 	{ "backlog", 0, "N", "raise every listen backlog to N; default: 1024", set_backlog },
-	{ "quiet", 0, NULL, "print only what workers print, and errors", set_quiet },
+	{ "quiet", 0, NULL, "print only what workers print, warnings, errors", set_quiet },
 	{ "json", 0, NULL, "print each line as JSON, the workers' too", set_json },
 	{ "help", 'h', NULL, "print this and end", NULL },
 };
