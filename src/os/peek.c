@@ -19,7 +19,7 @@
 #define PIDFD_OF_THREAD O_EXCL /* PIDFD_THREAD */
 
 #define PROC_TEXT_MAX 4096 /* of /proc/TID/status; what we look for stands in its first half */
-#define LINE_TEXT_MAX 256  /* more than a line of an epoll's fdinfo ever has */
+#define LINE_TEXT_MAX 512  /* more than a line of an epoll's fdinfo ever has */
 
 int peek_memory(pid_t tid, uint64_t address, void *ret_bytes, size_t size)
 {
