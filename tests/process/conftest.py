@@ -17,7 +17,6 @@ from berthrun import BerthRun
 REPO = Path(__file__).resolve().parents[2]
 BERTH = Path(os.environ.get("BERTH", REPO / "build" / "berth")).resolve()
 BUILD = BERTH.parent
-LONG = os.environ.get("BERTH_LONG") == "1"
 
 CAP_NET_ADMIN = 12
 CAP_BPF = 39

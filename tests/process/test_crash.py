@@ -10,9 +10,8 @@ import pytest
 import clients
 import procs
 from berthrun import event
-from conftest import LONG
 
-SECONDS = 20 if LONG else 8
+SECONDS = 20
 KILLS_PER_S = 10
 N_WORKERS = 4
 CUT_OFF = {"reset_before_response", "eof_before_response", "bad_response"}
