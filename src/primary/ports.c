@@ -237,10 +237,17 @@ int ports_begin_steering(struct ports *p, struct steer *steer)
 	return 0;
 }
 
+struct port *ports_held(struct ports *p, unsigned any_port)
+{
+	struct port *port = any_port == PORT_NONE ? NULL : p->at[any_port];
+
+	return port && port_addr(port)->family == AF_UNSPEC ? port : NULL;
+}
+
 int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *like,
 		unsigned any_port, struct port **ret_port)
 {
-	struct port *held = any_port == PORT_NONE ? NULL : p->at[any_port];
+	struct port *held = ports_held(p, any_port);
 	struct port *port;
 	int r = port_new(p, a, &port);
 

@@ -145,6 +145,12 @@ const struct addr *port_addr(const struct port *port);
 int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *like,
 		unsigned any_port, struct port **ret_port);
 
+/*
+ * The port that holds "any address" under the index @any_port, or NULL: another
+ * worker may have said meanwhile which address it is.
+ */
+struct port *ports_held(struct ports *p, unsigned any_port);
+
 /* A worker has bound @a in the shared tier, and may listen there. 0 or -errno. */
 int ports_note_pending(struct ports *p, const struct addr *a, struct port **ret_port);
 

@@ -37,9 +37,9 @@ static int bind_own(const struct shared_wish *wish)
 }
 
 /* Nobody has the address yet: the worker's own socket may become the port's. */
-static int bind_first(struct ports *p, const struct shared_wish *wish)
+static int bind_first(struct ports *p, const struct shared_wish *wish, unsigned any_port)
 {
-	struct port *held = wish->any_port == PORT_NONE ? NULL : p->at[wish->any_port];
+	struct port *held = ports_held(p, any_port);
 	struct port *port;
 	int r;
 
@@ -56,7 +56,7 @@ static int bind_first(struct ports *p, const struct shared_wish *wish)
 		return r;
 	}
 	port_note_bound(port, &wish->owner, wish->facts->cookie);
-	port->any_port = wish->any_port;
+	port->any_port = any_port;
 	port->like = *wish->facts;
 	return 0;
 }
@@ -75,6 +75,7 @@ static bool has_it_already(const struct port *port, const struct shared_wish *wi
 int shared_port_bind(struct ports *p, const struct shared_wish *wish, int *ret_fd)
 {
 	struct port *port = ports_find(p, wish->addr);
+	unsigned any_port = wish->any_port;
 
 	*ret_fd = NO_FD;
 	if (port && has_it_already(port, wish))
@@ -88,16 +89,19 @@ int shared_port_bind(struct ports *p, const struct shared_wish *wish, int *ret_f
 		return copy_fd(port->fd, ret_fd);
 	if (port && owner_open_socket(&port->pending, port->pending_cookie, ret_fd) == 0)
 		return 0;
-	if (port)
+	/* Who had bound it has gone without listening; what held the port for it still does. */
+	if (port) {
+		any_port = port->any_port;
 		port_release(port);
-	return bind_first(p, wish);
+	}
+	return bind_first(p, wish, any_port);
 }
 
 /* The worker's socket becomes the port's. */
 static int begin(struct port *port, int fd, int backlog)
 {
 	struct ports *p = port->ports;
-	struct port *held = port->any_port == PORT_NONE ? NULL : p->at[port->any_port];
+	struct port *held = ports_held(p, port->any_port);
 	int r;
 
 	if (held)

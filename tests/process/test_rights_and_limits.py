@@ -341,3 +341,34 @@ def test_a_port_that_listen_claims_and_no_worker_takes_is_named(berth_run, place
     )
     run.wait_for(f"no worker listens on *:{claimed}, which --listen claims")
     run.stop()
+
+
+DIES_BETWEEN_BIND_AND_LISTEN = """
+import os, socket, sys
+address, has_died = ("127.0.0.1", int(sys.argv[1])), sys.argv[2]
+server = socket.socket()
+try:
+    server.bind(address)
+except OSError as error:
+    print("bind failed", error.errno, flush=True)
+    sys.exit(1)
+if not os.path.exists(has_died):
+    open(has_died, "w").close()
+    os._exit(1)
+server.listen()
+print("listening", flush=True)
+server.accept()
+"""
+
+
+def test_a_worker_that_dies_between_bind_and_listen_leaves_the_claimed_port_free(
+    berth_run, place, tier
+):
+    port = clients.free_port()
+    program = script(place, "dies.py", DIES_BETWEEN_BIND_AND_LISTEN)
+    run = berth_run(
+        ["-n", 1, "--listen", port, "--", *program, port, place / "has_died"], tier=tier
+    )
+    run.wait_for("listening")
+    assert not run.matching("bind failed"), run.output()
+    run.stop()
