@@ -50,8 +50,10 @@ struct steer_port {
 	__u32 is_busy;   /* a connection has come since the primary last saw none come */
 	__u64 to_anchor; /* connections that no berth could take */
 	__u64 refused;   /* neither a berth nor the anchor could */
-	/* the turn is written by every connection: it has a cache line of its own */
+	/* what follows is written with every turn: it has a cache line of its own */
 	__u32 turn __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
+	__u32 holder;        /* the place whose turn it is */
+	__u64 turn_began_ns; /* on the kernel's monotonic clock */
 	__u64 seats[STEER_SEATS_MAX] __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
 };
 

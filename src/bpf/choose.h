@@ -7,9 +7,12 @@
  * a berth's accept queue, and a random number.
  *
  * Round robin gives each berth its turn, but one whose queue isn't empty is
- * passed over while another's is; when none is, the shortest gets it. The other policies take the berth that the
- * flow's hash names, or the shorter queue of two that chance names, and the
- * next open one if that one is closed.
+ * passed over while another's is; when none is, the shortest gets it. A turn
+ * lasts until the worker has come for what it was sent, within limits: what
+ * comes meanwhile would wake one more process for less work each.
+ *
+ * The other policies take the berth that the flow's hash names, or the shorter
+ * queue of two that chance names, and the next open one if that one is closed.
  */
 #ifndef BERTH_BPF_CHOOSE_H
 #define BERTH_BPF_CHOOSE_H
@@ -19,6 +22,10 @@
 #define CHOOSE_NONE     0xffffffffu /* no seat is taken */
 #define CHOOSE_SCAN_MAX 64          /* seats looked at for one connection */
 
+/* A worker that doesn't come within this time has lost its turn: it's busy, or stopped. */
+#define CHOOSE_TURN_MAX_NS    500000
+#define CHOOSE_TURN_QUEUE_MAX 16 /* connections that may wait for it meanwhile */
+
 #define QUEUE_UNKNOWN 0           /* depth cannot be seen: every berth looks empty */
 #define QUEUE_CLOSED  0xffffffffu /* there is no listening socket behind the index */
 
@@ -27,6 +34,7 @@ typedef __u32 choose_queue_fn(__u32 berth);
 struct choose_input {
 	__u32 hash;   /* the flow's, from the kernel */
 	__u32 random; /* fresh for each connection */
+	__u64 now_ns;
 };
 
 #define choose_inline static inline __attribute__((always_inline))
@@ -83,15 +91,29 @@ choose_inline __u32 choose_start(struct steer_port *p, __u32 n, const struct cho
  */
 struct choose_scan {
 	const struct steer_port *port;
+	__u64 now_ns;
 	__u32 n;         /* seats */
 	__u32 start;     /* the place where the scan begins */
 	__u32 passed;    /* places passed over on the way to @found */
 	__u32 found;     /* CHOOSE_NONE, or the berth with the shortest queue so far */
 	__u32 depth;     /* of its queue */
 	int wants_empty; /* go on until there is one whose queue is empty */
+	int is_new_turn;
 };
 
-/* How many turns the scan may take; 0 if there is nothing to choose from. */
+/* Whether the worker whose turn it is was sent something, and has yet to come for it. */
+choose_inline int choose_turn_lasts(const struct steer_port *p, __u32 n, __u64 now_ns,
+				    choose_queue_fn *queue)
+{
+	__u32 depth;
+
+	if (p->holder >= n || now_ns - p->turn_began_ns >= CHOOSE_TURN_MAX_NS)
+		return 0;
+	depth = choose_queue_at(p, p->holder, queue);
+	return depth > 0 && depth < CHOOSE_TURN_QUEUE_MAX;
+}
+
+/* How many turns the scan may take; 0 if nothing is left to be looked at. */
 choose_inline __u32 choose_begin(struct steer_port *p, const struct choose_input *in,
 				 choose_queue_fn *queue, struct choose_scan *ret_scan)
 {
@@ -100,13 +122,20 @@ choose_inline __u32 choose_begin(struct steer_port *p, const struct choose_input
 	if (n > STEER_SEATS_MAX)
 		n = STEER_SEATS_MAX;
 	ret_scan->port = p;
+	ret_scan->now_ns = in->now_ns;
 	ret_scan->n = n;
 	ret_scan->passed = 0;
 	ret_scan->found = CHOOSE_NONE;
 	ret_scan->depth = QUEUE_CLOSED;
 	ret_scan->wants_empty = p->policy == STEER_ROUND_ROBIN;
+	ret_scan->is_new_turn = ret_scan->wants_empty;
 	if (n == 0)
 		return 0;
+	if (ret_scan->wants_empty && choose_turn_lasts(p, n, in->now_ns, queue)) {
+		ret_scan->found = p->holder;
+		ret_scan->is_new_turn = 0;
+		return 0;
+	}
 	ret_scan->start = choose_start(p, n, in, queue);
 	return n < CHOOSE_SCAN_MAX ? n : CHOOSE_SCAN_MAX;
 }
@@ -132,8 +161,13 @@ choose_inline int choose_look(struct choose_scan *scan, __u32 t, choose_queue_fn
  */
 choose_inline __u32 choose_end(struct steer_port *p, const struct choose_scan *scan)
 {
-	if (scan->wants_empty && scan->passed)
+	if (!scan->is_new_turn || scan->found == CHOOSE_NONE)
+		return scan->found;
+	if (scan->passed)
 		(void)__sync_fetch_and_add(&p->turn, scan->passed);
+	/* Two CPUs may write at once: then one of the two turns ends early, and nothing else. */
+	p->holder = scan->found;
+	p->turn_began_ns = scan->now_ns;
 	return scan->found;
 }
 

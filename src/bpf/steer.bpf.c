@@ -227,7 +227,11 @@ static long look_by_turn(__u32 t, void *scan)
 /* Sends the connection to the berth that is chosen; 1 when there's nothing more to try. */
 static __always_inline long try_berth(struct passage *way, choose_queue_fn *queue, loop_fn *look)
 {
-	struct choose_input in = { .hash = way->md->hash, .random = bpf_get_prandom_u32() };
+	struct choose_input in = {
+		.hash = way->md->hash,
+		.random = bpf_get_prandom_u32(),
+		.now_ns = bpf_ktime_get_ns(),
+	};
 	struct choose_scan scan;
 	__u32 n_turns = choose_begin(way->port, &in, queue, &scan);
 	__u64 seat;

@@ -42,6 +42,7 @@ static void fill_port(const struct head *head, const uint8_t *seats, size_t n_se
 	port.n_seats = head->n_seats;
 	port.policy = head->policy;
 	port.turn = head->turn;
+	port.holder = head->hash % STEER_SEATS_MAX;
 	for (size_t i = 0; i < n_seats; i++) {
 		uint8_t kind = seats[2 * i];
 
@@ -56,6 +57,15 @@ static void fill_port(const struct head *head, const uint8_t *seats, size_t n_se
 static __u32 depth_at(__u32 i)
 {
 	return port.seats[i] ? queue(STEER_SEAT_BERTH(port.seats[i])) : QUEUE_CLOSED;
+}
+
+/* Whose turn it is keeps it while its queue holds something, for a while. */
+static bool turn_lasts(const struct head *head, __u32 n)
+{
+	const __u32 holder = head->hash % STEER_SEATS_MAX;
+
+	return holder < n && head->random < CHOOSE_TURN_MAX_NS && depth_at(holder) > 0 &&
+	       depth_at(holder) < CHOOSE_TURN_QUEUE_MAX;
 }
 
 /* The first empty queue in reach, or where there is none, the first open one. */
@@ -93,12 +103,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		  n_seats < STEER_SEATS_MAX ? n_seats : STEER_SEATS_MAX);
 	in.hash = head.hash;
 	in.random = head.random;
+	in.now_ns = head.random; /* since a turn that began at 0 */
 
 	n = port.n_seats < STEER_SEATS_MAX ? port.n_seats : STEER_SEATS_MAX;
 	i = choose_seat(&port, &in, queue);
 	assert(i == CHOOSE_NONE || i < n);
 	assert(i == CHOOSE_NONE || depth_at(i) != QUEUE_CLOSED);
-	if (port.policy == STEER_ROUND_ROBIN)
+	if (port.policy == STEER_ROUND_ROBIN && turn_lasts(&head, n))
+		assert(i == head.hash % STEER_SEATS_MAX);
+	else if (port.policy == STEER_ROUND_ROBIN)
 		check_round_robin(i, head.turn, n);
 	if (port.policy == STEER_RANDOM_TWO || port.policy == STEER_HASH)
 		assert(port.turn == head.turn);

@@ -14,6 +14,8 @@
 static struct steer_port port;
 static __u32 depths[STEER_BERTHS_MAX]; /* of the queues, by berth */
 static __u32 n_given[STEER_BERTHS_MAX];
+static __u64 now_ns; /* goes on by more than a turn with each choice, unless a test says else */
+static __u64 step_ns;
 
 /* Which queues the choice looked at, the latest last. */
 static __u32 looked_at[CHOOSE_SCAN_MAX + 2];
@@ -39,6 +41,7 @@ static void open_port(enum steer_policy policy, __u32 n)
 	memset(&port, 0, sizeof(port));
 	memset(depths, 0, sizeof(depths));
 	memset(n_given, 0, sizeof(n_given));
+	step_ns = CHOOSE_TURN_MAX_NS;
 	port.policy = policy;
 	port.n_seats = n;
 	for (__u32 i = 0; i < n && i < STEER_SEATS_MAX; i++)
@@ -52,7 +55,11 @@ static void set_depth(__u32 place, __u32 depth)
 
 static __u32 choose_with(__u32 hash, __u32 random)
 {
-	const struct choose_input in = { .hash = hash, .random = random };
+	const struct choose_input in = {
+		.hash = hash,
+		.random = random,
+		.now_ns = now_ns += step_ns,
+	};
 	__u32 place;
 
 	n_looked_at = 0;
@@ -141,6 +148,59 @@ START_TEST(where_every_queue_is_as_full_as_the_others_round_robin_is_plain)
 		set_depth(i, 10);
 	for (__u32 c = 0; c < 5 * ROUNDS; c++)
 		ck_assert_uint_eq(choose(), c % 5);
+}
+END_TEST
+
+START_TEST(a_turn_lasts_until_the_worker_has_come_for_what_it_was_sent)
+{
+	open_port(STEER_ROUND_ROBIN, 4);
+	ck_assert_uint_eq(choose(), 0);
+	step_ns = CHOOSE_TURN_MAX_NS / 100;
+	for (__u32 depth = 1; depth < CHOOSE_TURN_QUEUE_MAX; depth++) {
+		set_depth(0, depth);
+		ck_assert_uint_eq(choose(), 0);
+	}
+	set_depth(0, 0);
+	ck_assert_uint_eq(choose(), 1);
+}
+END_TEST
+
+START_TEST(a_worker_that_does_not_come_loses_its_turn_after_half_a_millisecond)
+{
+	open_port(STEER_ROUND_ROBIN, 4);
+	ck_assert_uint_eq(choose(), 0);
+	set_depth(0, 1);
+	step_ns = CHOOSE_TURN_MAX_NS - 1;
+	ck_assert_uint_eq(choose(), 0);
+	step_ns = 1;
+	ck_assert_uint_eq(choose(), 1);
+	for (int c = 0; c < 100; c++)
+		ck_assert_uint_ne(choose(), 0);
+}
+END_TEST
+
+START_TEST(a_turn_ends_when_many_wait)
+{
+	open_port(STEER_ROUND_ROBIN, 4);
+	ck_assert_uint_eq(choose(), 0);
+	step_ns = 1;
+	set_depth(0, CHOOSE_TURN_QUEUE_MAX - 1);
+	ck_assert_uint_eq(choose(), 0);
+	set_depth(0, CHOOSE_TURN_QUEUE_MAX);
+	ck_assert_uint_eq(choose(), 1);
+}
+END_TEST
+
+START_TEST(a_turn_ends_when_its_berth_closes)
+{
+	open_port(STEER_ROUND_ROBIN, 4);
+	ck_assert_uint_eq(choose(), 0);
+	step_ns = 1;
+	set_depth(0, QUEUE_CLOSED);
+	ck_assert_uint_eq(choose(), 1);
+	port.seats[1] = 0;
+	set_depth(1, 1);
+	ck_assert_uint_eq(choose(), 2);
 }
 END_TEST
 
@@ -400,6 +460,10 @@ int main(void)
 		a_full_queue_is_passed_over_and_the_others_stay_even,
 		several_full_queues_side_by_side_are_passed_over,
 		where_every_queue_is_as_full_as_the_others_round_robin_is_plain,
+		a_turn_lasts_until_the_worker_has_come_for_what_it_was_sent,
+		a_worker_that_does_not_come_loses_its_turn_after_half_a_millisecond,
+		a_turn_ends_when_many_wait,
+		a_turn_ends_when_its_berth_closes,
 		where_no_queue_is_empty_the_shortest_gets_it,
 		with_no_empty_queue_in_reach_the_turn_decides,
 		holes_get_nothing_and_the_others_stay_even,
