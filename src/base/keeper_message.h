@@ -14,10 +14,9 @@
 #define KEEPER_MAGIC   0x54524542u /* "BERT" */
 #define KEEPER_VERSION 1
 
-#define KEEPER_NAME_SIZE    120  /* of a name, with the NUL that ends it */
-#define KEEPER_ITEMS_MAX    8192 /* descriptors under names */
-#define KEEPER_CHILDREN_MAX 2048 /* children watched, and exits that are not dealt with yet */
-#define KEEPER_SIGNALS_MAX  64   /* signals that are not dealt with yet */
+#define KEEPER_NAME_SIZE  120  /* of a name, with the NUL that ends it */
+#define KEEPER_ITEMS_MAX  8192 /* descriptors under names */
+#define KEEPER_EVENTS_MAX 2048 /* children watched, and events that are not dealt with yet */
 
 /* The descriptor of the primary's end, in its environment. */
 #define KEEPER_CHANNEL_VARIABLE "BERTH_KEEPER_FD"
