@@ -13,17 +13,10 @@ enum step {
 	STEP_LINE,
 };
 
-void lines_init(struct lines *l, size_t size_max)
+void lines_init(struct lines *l, char *memory, size_t size_max)
 {
 	assert(size_max >= LINES_SIZE_MIN);
-	*l = (struct lines){ 0 };
-	buf_init(&l->held, size_max);
-}
-
-void lines_done(struct lines *l)
-{
-	buf_done(&l->held);
-	l->n_spent = 0;
+	*l = (struct lines){ .memory = memory, .size_max = size_max };
 }
 
 static void advance(struct span *input, size_t size)
@@ -44,15 +37,34 @@ static struct span take(struct span *input, size_t size)
 static struct span spend(struct lines *l, size_t size)
 {
 	l->n_spent = size;
-	return (struct span){ .at = buf_span(&l->held).at, .size = size };
+	return (struct span){ .at = l->memory + l->begin, .size = size };
 }
 
-static void forget_spent(struct lines *l)
+void lines_forget(struct lines *l)
 {
-	buf_consume(&l->held, l->n_spent);
+	l->begin += l->n_spent;
+	l->size -= l->n_spent;
 	l->n_spent = 0;
-	if (l->held.size == 0)
-		buf_done(&l->held);
+	if (l->size == 0)
+		l->begin = 0;
+}
+
+bool lines_gather(struct lines *l)
+{
+	if (l->begin == 0)
+		return false;
+	memmove(l->memory, l->memory + l->begin, l->size);
+	l->begin = 0;
+	return true;
+}
+
+/* There is room: never more is held than a line may have. */
+static void hold(struct lines *l, struct span *input, size_t size)
+{
+	if (size > 0)
+		memcpy(l->memory + l->size, input->at, size);
+	l->size += size;
+	advance(input, size);
 }
 
 static size_t character_size(unsigned char first)
@@ -80,16 +92,13 @@ static size_t whole_characters(struct span text)
 /* The line goes on for longer than it may: fills a piece and gives it out. */
 static struct span cut(struct lines *l, struct span *input)
 {
-	size_t room = l->held.max - l->held.size;
+	size_t room = l->size_max - l->size;
 	struct span piece = { .at = input->at, .size = room };
 
-	if (l->held.size == 0)
+	if (l->size == 0)
 		return take(input, whole_characters(piece));
-	if (!buf_append(&l->held, input->at, room))
-		return spend(l, l->held.size);
-
-	advance(input, room);
-	return spend(l, whole_characters(buf_span(&l->held)));
+	hold(l, input, room);
+	return spend(l, whole_characters((struct span){ .at = l->memory, .size = l->size }));
 }
 
 static enum step step(struct lines *l, struct span *input, struct span *ret_piece)
@@ -97,23 +106,20 @@ static enum step step(struct lines *l, struct span *input, struct span *ret_piec
 	const char *newline = input->size ? memchr(input->at, '\n', input->size) : NULL;
 	size_t size = newline ? (size_t)(newline - input->at) : input->size;
 
-	if (size > l->held.max - l->held.size) {
+	if (size > l->size_max - l->size) {
 		*ret_piece = cut(l, input);
 		return STEP_PIECE;
 	}
-	if (newline && l->held.size == 0) {
+	if (newline && l->size == 0) {
 		*ret_piece = take(input, size);
 		advance(input, 1);
 		return STEP_LINE;
 	}
-	if (!buf_append(&l->held, input->at, size)) {
-		*ret_piece = l->held.size ? spend(l, l->held.size) : take(input, size);
-		return STEP_PIECE;
-	}
-	advance(input, newline ? size + 1 : size);
+	hold(l, input, size);
 	if (!newline)
 		return STEP_MORE;
-	*ret_piece = spend(l, l->held.size);
+	advance(input, 1);
+	*ret_piece = spend(l, l->size);
 	return STEP_LINE;
 }
 
@@ -130,30 +136,27 @@ static bool end_line(struct lines *l, struct span *line)
 
 bool lines_next(struct lines *l, struct span *input, struct span *ret_line)
 {
-	for (;;) {
-		struct span line;
+	struct span line;
 
-		forget_spent(l);
-		switch (step(l, input, &line)) {
-		case STEP_MORE: return false;
-		case STEP_PIECE:
-			l->is_in_pieces = true;
-			*ret_line = line;
-			return true;
-		case STEP_LINE:
-			if (!end_line(l, &line))
-				break;
-			*ret_line = line;
-			return true;
-		}
+	lines_forget(l);
+	(void)lines_gather(l);
+	switch (step(l, input, &line)) {
+	case STEP_MORE: return false;
+	case STEP_PIECE: l->is_in_pieces = true; break;
+	case STEP_LINE:
+		if (!end_line(l, &line))
+			return false;
+		break;
 	}
+	*ret_line = line;
+	return true;
 }
 
 bool lines_last(struct lines *l, struct span *ret_line)
 {
-	forget_spent(l);
-	if (l->held.size == 0)
+	lines_forget(l);
+	if (l->size == 0)
 		return false;
-	*ret_line = spend(l, l->held.size);
+	*ret_line = spend(l, l->size);
 	return true;
 }

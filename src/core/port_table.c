@@ -16,6 +16,12 @@ unsigned port_table_add(struct port_table *t, const struct addr *a)
 	return PORT_NONE;
 }
 
+void port_table_put(struct port_table *t, const struct addr *a, unsigned port)
+{
+	t->is_used[port] = true;
+	t->addrs[port] = *a;
+}
+
 void port_table_remove(struct port_table *t, unsigned port)
 {
 	t->is_used[port] = false;

@@ -53,6 +53,9 @@ struct bind_judgement {
  */
 unsigned port_table_add(struct port_table *t, const struct addr *a);
 
+/* Notes an address at an index that is free. */
+void port_table_put(struct port_table *t, const struct addr *a, unsigned port);
+
 /* Forgets an entry; its index is free for the next address. */
 void port_table_remove(struct port_table *t, unsigned port);
 

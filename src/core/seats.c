@@ -42,13 +42,18 @@ static void close_gap(struct steer_port *p, uint32_t i)
 
 static uint32_t find(const struct steer_port *p, uint32_t berth)
 {
-	for (uint32_t i = 0; i < p->n_seats; i++) {
+	for (uint32_t i = 0; i < p->n_seats && i < STEER_SEATS_MAX; i++) {
 		uint64_t seat = read_seat(p, i);
 
 		if (seat && STEER_SEAT_BERTH(seat) == berth)
 			return i;
 	}
 	return STEER_SEATS_MAX;
+}
+
+bool seats_has(const struct steer_port *p, uint32_t berth)
+{
+	return find(p, berth) != STEER_SEATS_MAX;
 }
 
 bool seats_remove(struct steer_port *p, uint32_t berth)
@@ -87,6 +92,11 @@ uint32_t berth_indices_take(struct berth_indices *set)
 		}
 	}
 	return BERTH_INDEX_NONE;
+}
+
+void berth_indices_note(struct berth_indices *set, uint32_t berth)
+{
+	set->taken[berth / 64] |= 1ull << berth % 64;
 }
 
 void berth_indices_give_back(struct berth_indices *set, uint32_t berth)

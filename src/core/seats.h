@@ -28,6 +28,9 @@ bool seats_add(struct steer_port *p, uint32_t opening, uint32_t berth);
 /* Closes @berth to new connections. Returns whether it was open. */
 bool seats_remove(struct steer_port *p, uint32_t berth);
 
+/* Whether @berth is open to new connections. */
+bool seats_has(const struct steer_port *p, uint32_t berth);
+
 /* Moves seats into the holes that the program made, so that turns stay even. */
 void seats_compact(struct steer_port *p);
 
@@ -41,6 +44,9 @@ struct berth_indices {
 
 /* Takes an index that is not in use, or returns BERTH_INDEX_NONE when all are. */
 uint32_t berth_indices_take(struct berth_indices *set);
+
+/* Notes that an index is in use, by whom ever it was taken. */
+void berth_indices_note(struct berth_indices *set, uint32_t berth);
 
 /* Gives an index back that was taken. */
 void berth_indices_give_back(struct berth_indices *set, uint32_t berth);

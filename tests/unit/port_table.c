@@ -301,6 +301,27 @@ START_TEST(a_port_that_was_given_up_is_found_no_more_and_its_place_is_free)
 }
 END_TEST
 
+START_TEST(what_is_put_at_an_index_stays_there_and_the_index_is_taken)
+{
+	struct addr a = tcp("127.0.0.1:8000");
+	struct addr other = tcp("127.0.0.1:8001");
+
+	port_table_put(&table, &a, PORT_TABLE_MAX - 1);
+	port_table_put(&table, &other, 1);
+	ck_assert_int_eq(judge_text("127.0.0.1:8000").verdict, BIND_JOIN);
+	ck_assert_uint_eq(judge_text("127.0.0.1:8000").port, PORT_TABLE_MAX - 1);
+	ck_assert_uint_eq(judge_text("127.0.0.1:8001").port, 1);
+	for (unsigned i = 0; i < PORT_TABLE_MAX - 2; i++) {
+		struct addr next = a;
+
+		next.port = (uint16_t)(9000 + i);
+		ck_assert_uint_eq(port_table_add(&table, &next), i < 1 ? i : i + 1);
+	}
+	other.port = 7999;
+	ck_assert_uint_eq(port_table_add(&table, &other), PORT_NONE);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -320,6 +341,7 @@ int main(void)
 		private_counts_before_unique_and_unique_before_what_was_claimed,
 		a_full_table_takes_no_more_and_still_finds_all,
 		a_port_that_was_given_up_is_found_no_more_and_its_place_is_free,
+		what_is_put_at_an_index_stays_there_and_the_index_is_taken,
 	};
 
 	return RUN_SUITE("port_table", tests);

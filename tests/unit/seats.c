@@ -101,6 +101,21 @@ START_TEST(the_first_berth_is_not_taken_for_a_hole)
 }
 END_TEST
 
+START_TEST(a_berth_has_a_seat_until_it_is_removed_or_its_socket_is_gone)
+{
+	ck_assert(!seats_has(&port, 0));
+	add(0, 3);
+	ck_assert(seats_has(&port, 0) && seats_has(&port, 1) && seats_has(&port, 2));
+	ck_assert(!seats_has(&port, 3));
+	ck_assert(seats_remove(&port, 1));
+	ck_assert(!seats_has(&port, 1));
+	ck_assert(seats_has(&port, 0) && seats_has(&port, 2));
+	empty_seat(0, port.seats[0]);
+	ck_assert(!seats_has(&port, 0));
+	ck_assert(seats_has(&port, 2));
+}
+END_TEST
+
 START_TEST(a_port_takes_as_many_berths_as_it_has_seats)
 {
 	add(0, STEER_SEATS_MAX);
@@ -276,6 +291,30 @@ START_TEST(an_index_rests_after_it_was_given_back)
 }
 END_TEST
 
+START_TEST(an_index_that_was_noted_is_not_given_until_it_was_given_back)
+{
+	static const uint32_t noted[] = { 0, 63, 64, STEER_BERTHS_MAX - 1 };
+	static bool is_taken[STEER_BERTHS_MAX];
+	const size_t n_noted = sizeof(noted) / sizeof(noted[0]);
+
+	for (size_t k = 0; k < n_noted; k++) {
+		berth_indices_note(&indices, noted[k]);
+		berth_indices_note(&indices, noted[k]); /* once more changes nothing */
+		is_taken[noted[k]] = true;
+	}
+	for (size_t k = n_noted; k < STEER_BERTHS_MAX; k++) {
+		uint32_t berth = berth_indices_take(&indices);
+
+		if (berth >= STEER_BERTHS_MAX || is_taken[berth])
+			ck_abort_msg("index %u was noted, or came twice, or is none", berth);
+		is_taken[berth] = true;
+	}
+	ck_assert_uint_eq(berth_indices_take(&indices), BERTH_INDEX_NONE);
+	berth_indices_give_back(&indices, 63);
+	ck_assert_uint_eq(berth_indices_take(&indices), 63);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -283,6 +322,7 @@ int main(void)
 		first_last_and_only_seats_can_be_removed,
 		nothing_is_found_among_no_seats,
 		the_first_berth_is_not_taken_for_a_hole,
+		a_berth_has_a_seat_until_it_is_removed_or_its_socket_is_gone,
 		a_port_takes_as_many_berths_as_it_has_seats,
 		each_opening_of_a_berth_is_another_word,
 		holes_of_the_program_are_closed_wherever_they_are,
@@ -290,6 +330,7 @@ int main(void)
 		every_index_is_given_once,
 		an_index_that_was_given_back_is_given_again,
 		an_index_rests_after_it_was_given_back,
+		an_index_that_was_noted_is_not_given_until_it_was_given_back,
 	};
 
 	return RUN_SUITE("seats", tests);
