@@ -18,4 +18,7 @@ int64_t clock_ms(void);
  */
 const char *clock_wall_text(char ret_text[static CLOCK_TEXT_MAX]);
 
+/* The same of a moment on clock_ms(), not in the future. */
+const char *clock_wall_text_of(int64_t ms, char ret_text[static CLOCK_TEXT_MAX]);
+
 #endif

@@ -9,11 +9,21 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/own.h"
+#include "os/fault.h"
 
 /* A later kernel's notification may be longer than the one that we were built with. */
 union notif_buffer {
 	struct seccomp_notif notif;
 	char room[512];
+};
+
+struct notif_record {
+	uint64_t run;
+	union notif_buffer received; /* its id is 0 while there is none */
 };
 
 /* Whether there is a call to receive: 0, -ENOENT if there is none, -ENODEV if there'll be none. */
@@ -28,22 +38,74 @@ static int check_readable(int notif_fd)
 	return p.revents & (POLLHUP | POLLERR) ? -ENODEV : -ENOENT;
 }
 
-int notif_receive(int notif_fd, struct notif_call *ret_call)
+int notif_record_new(int *fd, struct notif_record **ret_record)
 {
-	union notif_buffer b;
+	own_fd fresh = NO_FD;
+	struct stat st;
+	void *p;
+
+	if (*fd < 0) {
+		fresh = memfd_create("berth-trapped", MFD_CLOEXEC);
+		if (fresh < 0 || ftruncate(fresh, sizeof(struct notif_record)) < 0)
+			return -errno;
+	} else if (fstat(*fd, &st) < 0 || st.st_size != (off_t)sizeof(struct notif_record)) {
+		return -EINVAL;
+	}
+	p = mmap(NULL, sizeof(struct notif_record), PROT_READ | PROT_WRITE, MAP_SHARED,
+		 *fd < 0 ? fresh : *fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	if (*fd < 0)
+		*fd = take_fd(&fresh);
+	*ret_record = p;
+	return 0;
+}
+
+struct notif_record *notif_record_free(struct notif_record *r)
+{
+	if (r)
+		(void)munmap(r, sizeof(*r));
+	return NULL;
+}
+
+static void copy_call(const struct seccomp_notif *notif, struct notif_call *ret_call)
+{
+	ret_call->id = notif->id;
+	ret_call->tid = (pid_t)notif->pid;
+	ret_call->number = notif->data.nr;
+	for (int i = 0; i < 6; i++)
+		ret_call->args[i] = notif->data.args[i];
+}
+
+bool notif_record_find(const struct notif_record *r, uint64_t *ret_run, struct notif_call *ret_call)
+{
+	if (!r->received.notif.id)
+		return false;
+	*ret_run = r->run;
+	copy_call(&r->received.notif, ret_call);
+	return true;
+}
+
+void notif_record_clear(struct notif_record *r)
+{
+	memset(&r->received, 0, sizeof(r->received));
+	fault_point("notif_record_clear");
+}
+
+int notif_receive(int notif_fd, struct notif_record *record, uint64_t run,
+		  struct notif_call *ret_call)
+{
 	/* When the last caller has gone, kernels before 6.11 would let us wait for ever. */
 	int r = check_readable(notif_fd);
 
 	if (r < 0)
 		return r;
-	memset(&b, 0, sizeof(b)); /* the kernel insists */
-	if (ioctl(notif_fd, SECCOMP_IOCTL_NOTIF_RECV, &b.notif) < 0)
+	notif_record_clear(record); /* the kernel insists on zeros */
+	record->run = run;
+	if (ioctl(notif_fd, SECCOMP_IOCTL_NOTIF_RECV, &record->received.notif) < 0)
 		return -errno;
-	ret_call->id = b.notif.id;
-	ret_call->tid = (pid_t)b.notif.pid;
-	ret_call->number = b.notif.data.nr;
-	for (int i = 0; i < 6; i++)
-		ret_call->args[i] = b.notif.data.args[i];
+	fault_point("notif_receive");
+	copy_call(&record->received.notif, ret_call);
 	return 0;
 }
 
@@ -61,7 +123,10 @@ static int respond(int notif_fd, const struct seccomp_notif_resp *answer)
 		char room[512];
 	} b = { .resp = *answer };
 
-	return ioctl(notif_fd, SECCOMP_IOCTL_NOTIF_SEND, &b.resp) < 0 ? -errno : 0;
+	if (ioctl(notif_fd, SECCOMP_IOCTL_NOTIF_SEND, &b.resp) < 0)
+		return -errno;
+	fault_point("notif_answer");
+	return 0;
 }
 
 int notif_answer(int notif_fd, uint64_t id, int result)
@@ -85,7 +150,10 @@ static int add_fd(int notif_fd, const struct seccomp_notif_addfd *request)
 {
 	struct seccomp_notif_addfd copy = *request;
 
-	return ioctl(notif_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &copy) < 0 ? -errno : 0;
+	if (ioctl(notif_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &copy) < 0)
+		return -errno;
+	fault_point("notif_add_fd");
+	return 0;
 }
 
 int notif_put_fd(int notif_fd, uint64_t id, int fd, int target, bool cloexec)

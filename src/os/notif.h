@@ -22,14 +22,45 @@ struct notif_call {
  */
 
 /*
+ * The kernel tells of a call once. It writes it into memory that outlives us, a
+ * memfd that the keeper has too: should we die before the call is answered, our
+ * successor finds it there.
+ */
+struct notif_record;
+
+/*
+ * notif_record_new - map the record
+ *
+ * @fd:          that of our predecessor, or NO_FD: then there's a new one in @ret_fd;
+ *               stays yours
+ * @ret_record:  notif_record_free() it
+ *
+ * Returns 0 or -errno; -EINVAL if @fd is none that notif_record_new() made.
+ */
+int notif_record_new(int *fd, struct notif_record **ret_record);
+
+/* Takes NULL, returns NULL. What it tells of stays. */
+struct notif_record *notif_record_free(struct notif_record *r);
+
+/* The call that was received and perhaps not answered, of the worker's run @ret_run. */
+bool notif_record_find(const struct notif_record *r, uint64_t *ret_run,
+		       struct notif_call *ret_call);
+
+/* Its call was answered. */
+void notif_record_clear(struct notif_record *r);
+
+/*
  * notif_receive - take the next trapped call
+ *
+ * @run:  whose call it is, for the record
  *
  * Call it when @notif_fd is readable: else it would wait for one.
  *
  * Returns 0; -ENOENT when the caller has died meanwhile; -ENODEV when nobody
  * who could call is left.
  */
-int notif_receive(int notif_fd, struct notif_call *ret_call);
+int notif_receive(int notif_fd, struct notif_record *record, uint64_t run,
+		  struct notif_call *ret_call);
 
 /* 0 while call @id still waits for its answer, -ESRCH when its caller was killed. */
 int notif_still_waits(int notif_fd, uint64_t id);

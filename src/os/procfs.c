@@ -379,3 +379,16 @@ const char *procfs_user_name(uint32_t uid, char ret_name[static PROCFS_USER_MAX]
 		(void)snprintf(ret_name, PROCFS_USER_MAX, "%u", uid);
 	return ret_name;
 }
+
+pid_t procfs_parent(pid_t pid)
+{
+	struct procfs_details details = { 0 };
+	char path[32];
+	own_fd fd = NO_FD;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || procfs_read_details(fd, &details) < 0)
+		return -ESRCH;
+	return details.process.parent;
+}

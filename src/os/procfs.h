@@ -97,6 +97,9 @@ int procfs_find_sockets(const uint32_t *inodes, size_t n_inodes, procfs_visit_hi
  */
 int procfs_read_details(int proc_fd, struct procfs_details *ret_details);
 
+/* The parent of a process, -ESRCH if there is none of that number. */
+pid_t procfs_parent(pid_t pid);
+
 /*
  * Its command line, arguments parted by blanks, cut where it is too long; empty where
  * there is none to read. May wait for the process's memory: not for the primary's loop.

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "base/own.h"
+#include "os/fault.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
@@ -30,7 +31,10 @@ static int option(int fd, int level, int name)
 
 int sock_set_option(int fd, int level, int name, int value)
 {
-	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
+	if (setsockopt(fd, level, name, &value, sizeof(value)) < 0)
+		return -errno;
+	fault_point("sock_set_option");
+	return 0;
 }
 
 int sock_facts(int fd, struct sock_facts *ret_facts)
@@ -119,7 +123,10 @@ int sock_bind(int fd, const struct addr *a)
 	struct sockaddr_storage bytes;
 	socklen_t size = addr_to_sockaddr(a, &bytes);
 
-	return bind(fd, (struct sockaddr *)&bytes, size) < 0 ? -errno : 0;
+	if (bind(fd, (struct sockaddr *)&bytes, size) < 0)
+		return -errno;
+	fault_point("sock_bind");
+	return 0;
 }
 
 /* A socket for @a that has what it must have before it is bound. */
@@ -152,8 +159,8 @@ static int claim(const struct addr *a, const struct sock_facts *like, bool is_op
 	if (r == 0 && is_open && a->family != AF_UNIX)
 		r = sock_set_option(fd, SOL_SOCKET, SO_REUSEPORT, on);
 	/* Two that have SO_REUSEADDR may both bind: who listens first has it. */
-	if (r == 0 && listen(fd, SOMAXCONN) < 0)
-		r = -errno;
+	if (r == 0)
+		r = sock_listen(fd, SOMAXCONN);
 	if (r < 0)
 		return r;
 	*ret_fd = take_fd(&fd);
@@ -179,8 +186,8 @@ int sock_join(const struct addr *a, const struct sock_facts *like, int *ret_fd)
 		r = sock_make_sharable(fd);
 	if (r == 0)
 		r = sock_bind(fd, a);
-	if (r == 0 && listen(fd, SOMAXCONN) < 0)
-		r = -errno;
+	if (r == 0)
+		r = sock_listen(fd, SOMAXCONN);
 	if (r < 0)
 		return r;
 	*ret_fd = take_fd(&fd);
@@ -220,7 +227,10 @@ int sock_tighten(int held_fd)
 
 int sock_listen(int fd, int backlog)
 {
-	return listen(fd, backlog) < 0 ? -errno : 0;
+	if (listen(fd, backlog) < 0)
+		return -errno;
+	fault_point("sock_listen");
+	return 0;
 }
 
 static int copy_blocking_mode(int from, int to)
@@ -232,6 +242,7 @@ static int copy_blocking_mode(int from, int to)
 		return -errno;
 	if ((theirs ^ ours) & O_NONBLOCK && fcntl(to, F_SETFL, ours ^ O_NONBLOCK) < 0)
 		return -errno;
+	fault_point("sock_become");
 	return 0;
 }
 
@@ -271,6 +282,7 @@ bool sock_is_listening(int fd)
 void sock_stop_listening(int fd)
 {
 	(void)shutdown(fd, SHUT_RD);
+	fault_point("sock_stop_listening");
 }
 
 void sock_wake(int fd)
@@ -280,6 +292,7 @@ void sock_wake(int fd)
 	 * call is the notice to all who sleep on the socket.
 	 */
 	(void)shutdown(fd, SHUT_WR);
+	fault_point("sock_wake");
 }
 
 bool sock_has_queue(int fd)

@@ -1,7 +1,8 @@
 /*
  * The child makes itself a worker, step by step, and says over the report
- * socket how far it got. A successful exec closes that socket, which is the
- * last report.
+ * socket how far it got. It executes its program when it's told to go: by then
+ * everything of it is where a successor of the primary would find it. A
+ * successful exec closes the socket, which is the last report.
  */
 #include "os/spawn.h"
 
@@ -18,6 +19,9 @@
 #include <sys/syscall.h>
 
 #include "base/own.h"
+#include "os/fault.h"
+
+#define REPORT_PLACE 3 /* the child's number of the report socket */
 
 #define DEFAULT_SEARCH "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -91,27 +95,31 @@ static void set_mark(uint64_t mark)
 }
 
 /* Between clone3 and execve: nothing that could take a lock or allocate. */
-static _Noreturn void run_child(const struct spawn_request *r, int report_fd, pid_t parent)
+static _Noreturn void run_child(const struct spawn_request *r, int report_fd)
 {
 	int null_fd;
 	int notify_fd;
+	char go;
 
 	(void)setsid();
 	null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
 	    dup2(r->stdout_fd, STDOUT_FILENO) < 0 || dup2(r->stderr_fd, STDERR_FILENO) < 0)
 		fail(report_fd, SPAWN_STAGE_SETUP);
+	/* What else the primary has open is not ours, not even while we wait. */
+	if (dup2(report_fd, REPORT_PLACE) < 0 || fcntl(REPORT_PLACE, F_SETFD, FD_CLOEXEC) < 0)
+		fail(report_fd, SPAWN_STAGE_SETUP);
+	report_fd = REPORT_PLACE;
+	(void)close_range(REPORT_PLACE + 1, ~0u, 0);
 	(void)setrlimit(RLIMIT_NOFILE, &r->inherited->files);
 	set_mark(r->mark);
-	/* Until a keeper holds the ports, workers must not outlive the primary unseen. */
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != parent)
-		_exit(127); /* it died before we asked to be told */
 	notify_fd = install_filter(r->filter);
 	if (notify_fd < 0)
 		fail(report_fd, SPAWN_STAGE_FILTER);
 	if (send_report(report_fd, "n", 1, notify_fd) < 0)
 		fail(report_fd, SPAWN_STAGE_FILTER);
+	if (read(report_fd, &go, 1) != 1)
+		_exit(127); /* nobody is left who could say it */
 	inherit_signals(&r->inherited->ignored);
 	(void)execve(r->path, r->argv, r->envp);
 	fail(report_fd, SPAWN_STAGE_EXEC);
@@ -120,26 +128,25 @@ static _Noreturn void run_child(const struct spawn_request *r, int report_fd, pi
 int spawn(const struct spawn_request *request, struct spawned *ret_spawned)
 {
 	int pidfd = NO_FD;
+	/* The keeper's child, as we are. It tells its parent of its end with our own signal. */
 	struct clone_args args = {
-		.flags = CLONE_PIDFD,
+		.flags = CLONE_PARENT | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
 	};
 	sigset_t all;
 	sigset_t before;
-	pid_t self = getpid();
 	int pair[2];
 	pid_t pid;
 	int error;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	/* A handler of ours that ran in the child would write into our own signal pipe. */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
-		run_child(request, pair[1], self);
+		run_child(request, pair[1]);
 	error = errno;
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)close(pair[1]);
@@ -147,6 +154,7 @@ int spawn(const struct spawn_request *request, struct spawned *ret_spawned)
 		(void)close(pair[0]);
 		return -error;
 	}
+	fault_point("spawn");
 	ret_spawned->pid = pid;
 	ret_spawned->pidfd = pidfd;
 	ret_spawned->report_fd = pair[0];
@@ -179,7 +187,7 @@ enum spawn_report spawn_read_report(int report_fd, int *ret_notify_fd,
 		.msg_control = control.room,
 		.msg_controllen = sizeof(control.room),
 	};
-	ssize_t n = recvmsg(report_fd, &m, MSG_CMSG_CLOEXEC);
+	ssize_t n = recvmsg(report_fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	int fd;
 
 	if (n < 0)
@@ -187,6 +195,7 @@ enum spawn_report spawn_read_report(int report_fd, int *ret_notify_fd,
 							 : SPAWN_REPORT_RUNNING;
 	if (n == 0)
 		return SPAWN_REPORT_RUNNING;
+	fault_point("spawn_read_report");
 	fd = received_fd(&m);
 	if (fd >= 0) {
 		*ret_notify_fd = fd;
@@ -201,9 +210,15 @@ enum spawn_report spawn_read_report(int report_fd, int *ret_notify_fd,
 	return SPAWN_REPORT_FAILED;
 }
 
-uint64_t spawn_mark(uint64_t n_run)
+void spawn_go(int report_fd)
 {
-	return (uint64_t)1 << 62 | (uint64_t)getpid() * SPAWN_RUNS_MAX | n_run;
+	(void)send(report_fd, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	fault_point("spawn_go");
+}
+
+uint64_t spawn_mark(pid_t origin, uint64_t n_run)
+{
+	return (uint64_t)1 << 62 | (uint64_t)origin * SPAWN_RUNS_MAX | n_run;
 }
 
 void spawn_note_inherited(struct spawn_inherited *ret_inherited)

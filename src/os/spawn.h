@@ -39,14 +39,15 @@ struct spawned {
 /*
  * spawn_mark - a mark that all processes of one run have in common
  *
- * @n_run:  of this primary, below SPAWN_RUNS_MAX
+ * @origin:  the pid that stands for this berth, from its beginning to its end
+ * @n_run:   of this berth, below SPAWN_RUNS_MAX
  *
  * It is the child's soft limit of CPU time at real-time priority: far too high to
  * limit anything, and inherited by all that comes of the child, whatever they do
  * to their sessions, their users and their environments. It is not set where our
  * user has such a limit already. Any thread. Never blocks.
  */
-uint64_t spawn_mark(uint64_t n_run);
+uint64_t spawn_mark(pid_t origin, uint64_t n_run);
 
 #define SPAWN_RUNS_MAX ((uint64_t)1 << 40)
 
@@ -60,9 +61,10 @@ void spawn_raise_files(void);
  * spawn - start a worker's program
  *
  * @request:      everything in it stays the caller's
- * @ret_spawned:  the child, which the caller reaps, and two descriptors of the caller's
+ * @ret_spawned:  the child, and two descriptors of the caller's
  *
- * The child ends with the thread that called. It has no handlers, no blocked
+ * It is a child of our parent's, which reaps it. It waits for spawn_go() before it
+ * executes its program, and ends if nobody is left who could call that. It has no handlers, no blocked
  * signals and ignores what @request->inherited says, but for SIGPIPE: that is
  * always as a program expects it.
  *
@@ -70,6 +72,9 @@ void spawn_raise_files(void);
  * report. Blocks for as long as a fork takes.
  */
 int spawn(const struct spawn_request *request, struct spawned *ret_spawned);
+
+/* The child may execute its program. Once too often does no harm. Any thread. Never blocks. */
+void spawn_go(int report_fd);
 
 enum spawn_report {
 	SPAWN_REPORT_NOTIFY,  /* here is the notify fd of its filter */

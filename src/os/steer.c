@@ -15,13 +15,10 @@
 
 #include "base/own.h"
 #include "bpf/steer.skel.h"
+#include "os/fault.h"
 
 struct steer {
-	int program_fd;
-	int sockets_fd;
-	int keys_fd;
-	int news_fd;
-	int holders_fd; /* the program that counts them; only where queues are seen */
+	struct steer_fds fds;
 	struct ring_buffer *news;
 	bool sees_queues;
 	int queue_error;
@@ -74,9 +71,9 @@ static struct steer_skeleton *load(bool sees_queues)
 	return b;
 }
 
-static int map_table(const struct bpf_map *map, size_t size_bytes, void *ret_table)
+static int map_table(int map_fd, size_t size_bytes, void *ret_table)
 {
-	void *p = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	void *p = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
@@ -104,44 +101,63 @@ static int ignore_word(void *context, void *data, size_t size_bytes)
 
 static int read_news(struct steer *s)
 {
-	s->news = ring_buffer__new(s->news_fd, ignore_word, NULL, NULL);
+	s->news = ring_buffer__new(s->fds.news, ignore_word, NULL, NULL);
 	return s->news ? 0 : -errno;
 }
 
-/* Keeps the descriptors and the tables; the rest of the loader is a megabyte that nobody needs. */
-static int keep(struct steer *s, const struct steer_skeleton *b)
+/* What descriptors cannot do: reading and writing the tables, and hearing the program call. */
+static int use(struct steer *s)
 {
-	const struct bpf_program *program =
-		s->sees_queues ? b->progs.steer_by_queue : b->progs.steer_by_turn;
-	int r = keep_fd(bpf_program__fd(program), &s->program_fd);
+	int r = map_table(s->fds.ports, PORTS_BYTES, &s->ports);
 
 	if (r == 0)
-		r = keep_fd(bpf_map__fd(b->maps.steer_sockets), &s->sockets_fd);
-	if (r == 0)
-		r = keep_fd(bpf_map__fd(b->maps.steer_keys), &s->keys_fd);
-	if (r == 0)
-		r = map_table(b->maps.steer_ports, PORTS_BYTES, &s->ports);
-	if (r == 0)
-		r = map_table(b->maps.steer_berths, BERTHS_BYTES, &s->berths);
-	if (r == 0 && s->sees_queues)
-		r = keep_fd(bpf_program__fd(b->progs.count_holders), &s->holders_fd);
-	if (r == 0)
-		r = keep_fd(bpf_map__fd(b->maps.steer_news), &s->news_fd);
+		r = map_table(s->fds.berths, BERTHS_BYTES, &s->berths);
 	if (r == 0)
 		r = read_news(s);
 	return r;
 }
 
-int steer_new(struct steer **ret_steer)
+/* Keeps the descriptors; the rest of the loader is a megabyte that nobody needs. */
+static int keep(struct steer *s, const struct steer_skeleton *b)
+{
+	const struct bpf_program *program =
+		s->sees_queues ? b->progs.steer_by_queue : b->progs.steer_by_turn;
+	int r = keep_fd(bpf_program__fd(program), &s->fds.program);
+
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_sockets), &s->fds.sockets);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_keys), &s->fds.keys);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_ports), &s->fds.ports);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_berths), &s->fds.berths);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_news), &s->fds.news);
+	if (r == 0 && s->sees_queues)
+		r = keep_fd(bpf_program__fd(b->progs.count_holders), &s->fds.holders);
+	return r < 0 ? r : use(s);
+}
+
+static struct steer *steer_alloc(void)
 {
 	struct steer *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->fds = (struct steer_fds){ NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
+	(void)libbpf_set_print(say_nothing);
+	return s;
+}
+
+int steer_new(struct steer **ret_steer)
+{
+	struct steer *s = steer_alloc();
 	struct steer_skeleton *b;
 	int r;
 
 	if (!s)
 		return -ENOMEM;
-	s->program_fd = s->sockets_fd = s->keys_fd = s->news_fd = s->holders_fd = NO_FD;
-	(void)libbpf_set_print(say_nothing);
 	s->sees_queues = true;
 	b = load(true);
 	if (!b) {
@@ -160,6 +176,59 @@ int steer_new(struct steer **ret_steer)
 	return 0;
 }
 
+static void drop_fds(struct steer_fds *fds)
+{
+	drop_fd(&fds->program);
+	drop_fd(&fds->sockets);
+	drop_fd(&fds->keys);
+	drop_fd(&fds->ports);
+	drop_fd(&fds->berths);
+	drop_fd(&fds->news);
+	drop_fd(&fds->holders);
+}
+
+/* Whether a map has room for what we would write there. */
+static bool is_table(int map_fd, size_t value_size, size_t n_entries)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(map_fd, &info, &size) == 0 && info.value_size == value_size &&
+	       info.max_entries == n_entries;
+}
+
+const struct steer_fds *steer_fds(const struct steer *s)
+{
+	return &s->fds;
+}
+
+int steer_resume(struct steer_fds *fds, struct steer **ret_steer)
+{
+	struct steer *s = steer_alloc();
+	int r = 0;
+
+	if (!s) {
+		drop_fds(fds);
+		return -ENOMEM;
+	}
+	s->fds = *fds;
+	*fds = (struct steer_fds){ NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
+	s->sees_queues = s->fds.holders >= 0;
+	if (s->fds.program < 0 || s->fds.sockets < 0 || s->fds.keys < 0 || s->fds.news < 0)
+		r = -EBADF;
+	else if (!is_table(s->fds.ports, sizeof(struct steer_port), STEER_PORTS_MAX) ||
+		 !is_table(s->fds.berths, sizeof(struct steer_berth), STEER_BERTHS_MAX))
+		r = -EINVAL;
+	else
+		r = use(s);
+	if (r < 0) {
+		(void)steer_free(s);
+		return r;
+	}
+	*ret_steer = s;
+	return 0;
+}
+
 struct steer *steer_free(struct steer *s)
 {
 	if (!s)
@@ -169,11 +238,7 @@ struct steer *steer_free(struct steer *s)
 	if (s->berths)
 		(void)munmap(s->berths, BERTHS_BYTES);
 	ring_buffer__free(s->news);
-	drop_fd(&s->news_fd);
-	drop_fd(&s->holders_fd);
-	drop_fd(&s->program_fd);
-	drop_fd(&s->sockets_fd);
-	drop_fd(&s->keys_fd);
+	drop_fds(&s->fds);
 	free(s);
 	return NULL;
 }
@@ -200,9 +265,10 @@ struct steer_berth *steer_berth(struct steer *s, uint32_t berth)
 
 int steer_attach(const struct steer *s, int fd)
 {
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &s->program_fd,
-		       sizeof(s->program_fd)) < 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &s->fds.program,
+		       sizeof(s->fds.program)) < 0)
 		return -errno;
+	fault_point("steer_attach");
 	return 0;
 }
 
@@ -225,27 +291,36 @@ static struct steer_key key_of(const struct addr *a)
 int steer_set_key(const struct steer *s, const struct addr *a, uint32_t id)
 {
 	struct steer_key key = key_of(a);
+	int r = bpf_map_update_elem(s->fds.keys, &key, &id, BPF_ANY);
 
-	return bpf_map_update_elem(s->keys_fd, &key, &id, BPF_ANY);
+	fault_point("steer_set_key");
+	return r;
 }
 
 int steer_clear_key(const struct steer *s, const struct addr *a)
 {
 	struct steer_key key = key_of(a);
+	int r = bpf_map_delete_elem(s->fds.keys, &key);
 
-	return bpf_map_delete_elem(s->keys_fd, &key);
+	fault_point("steer_clear_key");
+	return r;
 }
 
 int steer_set_socket(const struct steer *s, uint32_t berth, int fd)
 {
 	uint64_t socket = (uint64_t)fd;
+	int r = bpf_map_update_elem(s->fds.sockets, &berth, &socket, BPF_ANY);
 
-	return bpf_map_update_elem(s->sockets_fd, &berth, &socket, BPF_ANY);
+	fault_point("steer_set_socket");
+	return r;
 }
 
 int steer_clear_socket(const struct steer *s, uint32_t berth)
 {
-	return bpf_map_delete_elem(s->sockets_fd, &berth);
+	int r = bpf_map_delete_elem(s->fds.sockets, &berth);
+
+	fault_point("steer_clear_socket");
+	return r;
 }
 
 int steer_news_fd(const struct steer *s)
@@ -256,6 +331,7 @@ int steer_news_fd(const struct steer *s)
 void steer_forget_news(struct steer *s)
 {
 	(void)ring_buffer__consume(s->news);
+	fault_point("steer_forget_news");
 }
 
 int steer_n_holders(const struct steer *s, uint32_t berth)
@@ -264,9 +340,9 @@ int steer_n_holders(const struct steer *s, uint32_t berth)
 	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = arguments, .ctx_size_in = sizeof(arguments));
 	int r;
 
-	if (s->holders_fd < 0)
+	if (s->fds.holders < 0)
 		return -EOPNOTSUPP;
-	r = bpf_prog_test_run_opts(s->holders_fd, &run);
+	r = bpf_prog_test_run_opts(s->fds.holders, &run);
 	return r < 0 ? r : (int)run.retval;
 }
 
@@ -274,5 +350,5 @@ uint64_t steer_socket_cookie(const struct steer *s, uint32_t berth)
 {
 	uint64_t cookie = 0;
 
-	return bpf_map_lookup_elem(s->sockets_fd, &berth, &cookie) < 0 ? 0 : cookie;
+	return bpf_map_lookup_elem(s->fds.sockets, &berth, &cookie) < 0 ? 0 : cookie;
 }

@@ -27,6 +27,30 @@ bool steer_is_permitted(void);
  */
 int steer_new(struct steer **ret_steer);
 
+/* All that there is of the program, by descriptor. NO_FD where there's none. */
+struct steer_fds {
+	int program;
+	int sockets;
+	int keys;
+	int ports;
+	int berths;
+	int news;
+	int holders; /* only where queues are seen */
+};
+
+/* What a successor needs. The descriptors stay the steering's. */
+const struct steer_fds *steer_fds(const struct steer *s);
+
+/*
+ * steer_resume - go on with a program that a predecessor of ours has loaded
+ *
+ * @fds:        each is taken over, also on error, and unset
+ * @ret_steer:  as steer_new() gives it
+ *
+ * Returns 0; -EINVAL if a map is not of our layout, -EBADF if a descriptor is missing.
+ */
+int steer_resume(struct steer_fds *fds, struct steer **ret_steer);
+
 /* Takes NULL. Returns NULL. Groups that obey the program go on doing so. */
 struct steer *steer_free(struct steer *s);
 

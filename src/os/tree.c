@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "base/own.h"
+#include "os/fault.h"
 #include "os/procfs.h"
 
 struct member {
@@ -113,17 +114,18 @@ static struct member *find(const struct census *c, pid_t pid)
 static void find_first(struct census *c, const struct tree *t)
 {
 	const pid_t self = getpid();
+	const pid_t adopter = getppid();
 	/* The number of a session is not given to a process while anybody is in it. */
 	const bool is_session_empty = t->is_reaped && find(c, t->leader);
 
 	for (size_t i = 0; i < c->n; i++) {
 		struct member *m = &c->members[i];
 
-		if (m->pid == self)
+		if (m->pid == self || m->pid == adopter)
 			continue;
 		m->is_ours = (m->session == t->leader && !is_session_empty) ||
 			     (m->parent == t->leader && !t->is_reaped) ||
-			     (m->parent == self && is_marked(m->pid, t));
+			     ((m->parent == adopter || t->is_adrift) && is_marked(m->pid, t));
 	}
 }
 
@@ -131,13 +133,15 @@ static void find_first(struct census *c, const struct tree *t)
 static bool find_children(struct census *c)
 {
 	const pid_t self = getpid();
+	const pid_t adopter = getppid();
 	bool has_found = false;
 
 	for (size_t i = 0; i < c->n; i++) {
 		struct member *m = &c->members[i];
 		const struct member *parent = find(c, m->parent);
 
-		if (m->is_ours || m->pid == self || !parent || !parent->is_ours)
+		if (m->is_ours || m->pid == self || m->pid == adopter || !parent ||
+		    !parent->is_ours)
 			continue;
 		m->is_ours = true;
 		has_found = true;
@@ -165,7 +169,10 @@ static bool signal_member(const struct member *m, int signal)
 	if (fd < 0 || procfs_read_details(fd, &details) < 0 ||
 	    details.process.start_ticks != m->start_ticks || details.process.state == 'Z')
 		return false;
-	return syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0) == 0;
+	if (syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0) < 0)
+		return false;
+	fault_point("tree_signal");
+	return true;
 }
 
 int tree_signal(const struct tree *t, int signal)

@@ -13,14 +13,15 @@ struct tree {
 	pid_t leader;     /* it leads, or led, a session of its own */
 	bool is_reaped;   /* the leader: its number may be another process's by now */
 	uint64_t mark;    /* that it was started with, from spawn_mark(); 0: none */
+	bool is_adrift;   /* the subreaper has died: what loses its parent may be anybody's child */
 	const char *sign; /* "NAME=value" in the environment that it was started with */
 };
 
 /*
  * tree_signal - send @signal to all of a tree but its leader
  *
- * We must be the subreaper of the tree: what lost its parent is our child then,
- * and is told from others by its session, by the mark, or by the sign where the
+ * Our parent must be the subreaper of the tree, unless that has died: what lost its parent
+ * is its child then, and is told from others by its session, by the mark, or by the sign where the
  * mark could not be set. A process that forks meanwhile may be missed: call again
  * until the tree is gone.
  *

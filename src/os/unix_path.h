@@ -3,7 +3,7 @@
  *
  * A program unlinks the path before it binds; with several workers that would
  * cut off those who listen already. So the socket has a second name beside its
- * first, ".NAME.berth-PID", from which the first is made again.
+ * first, ".NAME.berth-ORIGIN", from which the first is made again.
  */
 #ifndef BERTH_OS_UNIX_PATH_H
 #define BERTH_OS_UNIX_PATH_H
@@ -26,12 +26,23 @@ struct unix_path {
 /*
  * unix_path_init - note the file that a socket has just been bound to, and give it its second name
  *
- * @a:  its address; copied
+ * @a:       its address; copied
+ * @origin:  a number that stands for this berth from its beginning to its end
  *
  * Returns 0; -ENOMEM, or -errno if the file isn't there. unix_path_done() it
  * either way. Primary's thread only, as all of these. They block as file systems do.
  */
-int unix_path_init(struct unix_path *p, const struct addr *a);
+int unix_path_init(struct unix_path *p, const struct addr *a, pid_t origin);
+
+/* The file, as a predecessor of ours has noted it. */
+struct unix_path_mark {
+	dev_t device;
+	ino_t inode;
+	pid_t origin;
+};
+
+/* Goes on with a file that unix_path_init() noted, in another process. 0 or -ENOMEM. */
+int unix_path_resume(struct unix_path *p, const struct addr *a, const struct unix_path_mark *mark);
 
 /* Removes both names, the first only if it is still ours. Takes one that is all zero. */
 void unix_path_done(struct unix_path *p);

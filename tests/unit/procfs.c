@@ -229,6 +229,20 @@ START_TEST(a_process_that_has_just_started_began_just_now)
 }
 END_TEST
 
+START_TEST(a_process_has_a_parent_until_it_is_reaped)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	ck_assert_int_eq(procfs_parent(getpid()), getppid());
+	ck_assert_int_eq(procfs_parent(pid), getpid());
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_int_eq(procfs_parent(pid), -ESRCH);
+	ck_assert_int_eq(procfs_parent(1), 0);
+}
+END_TEST
+
 START_TEST(a_user_without_a_name_has_his_number)
 {
 	char name[PROCFS_USER_MAX];
@@ -253,6 +267,7 @@ int main(void)
 	tcase_add_test(tcase, everybody_who_has_a_socket_open_is_found_once_for_each);
 	tcase_add_test(tcase, nothing_is_looked_for_where_nothing_is_wanted);
 	tcase_add_test(tcase, a_process_that_has_just_started_began_just_now);
+	tcase_add_test(tcase, a_process_has_a_parent_until_it_is_reaped);
 	tcase_add_test(tcase, a_user_without_a_name_has_his_number);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);

@@ -10,16 +10,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RUN_SUITE(name, tests) run_suite(name, tests, sizeof(tests) / sizeof((tests)[0]))
+#define RUN_SUITE(name, tests) RUN_SUITE_AFTER(NULL, name, tests)
+
+/* Each test's process calls @begin first. */
+#define RUN_SUITE_AFTER(begin, name, tests) \
+	run_suite(begin, name, tests, sizeof(tests) / sizeof((tests)[0]))
 
 /* Returns what main() is to return. */
-static inline int run_suite(const char *name, const TTest *const *tests, size_t n_tests)
+static inline int run_suite(void (*begin)(void), const char *name, const TTest *const *tests,
+			    size_t n_tests)
 {
 	Suite *suite = suite_create(name);
 	TCase *group = tcase_create(name);
 	SRunner *runner = srunner_create(suite);
 	int n_failed;
 
+	tcase_add_checked_fixture(group, begin, NULL);
 	for (size_t i = 0; i < n_tests; i++)
 		tcase_add_test(group, tests[i]);
 	suite_add_tcase(suite, group);

@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "as_primary.h"
 #include "base/own.h"
 #include "os/filter.h"
 #include "os/notif.h"
@@ -24,6 +24,7 @@
 #define NOBODY      65534
 #define DEADLINE_MS 5000 /* for what happens at once */
 #define OUTPUT_MAX  8192
+#define ORIGIN      77
 
 /* A list as exec() takes it. */
 #define TEXTS(...) ((char *const *)(const char *const[]){ __VA_ARGS__, NULL })
@@ -55,7 +56,7 @@ static int try_start(const char *path, char *const *argv)
 		.argv = argv,
 		.envp = TEXTS("A=1", "B=2"),
 		.inherited = &inherited,
-		.mark = spawn_mark(3),
+		.mark = spawn_mark(ORIGIN, 3),
 	};
 	int ends[2];
 	int r;
@@ -71,8 +72,8 @@ static int try_start(const char *path, char *const *argv)
 	return r;
 }
 
-/* Starts what becomes a running program. */
-static void start(const char *path, char *const *argv)
+/* Starts what becomes a running program when it is told to go. */
+static void prepare(const char *path, char *const *argv)
 {
 	struct spawn_failure failure;
 	int notify_fd = NO_FD;
@@ -80,6 +81,13 @@ static void start(const char *path, char *const *argv)
 	ck_assert_int_eq(try_start(path, argv), 0);
 	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_NOTIFY);
 	(void)close(notify_fd);
+}
+
+/* Starts what becomes a running program. */
+static void start(const char *path, char *const *argv)
+{
+	prepare(path, argv);
+	spawn_go(child.report_fd);
 }
 
 /* All that it writes until its end. */
@@ -105,12 +113,10 @@ static const char *output_of(const char *script)
 /* Its exit status; it is reaped. */
 static int exit_status(void)
 {
-	siginfo_t info;
+	int status = as_primary_await_exit(child.pid);
 
-	ck_assert_int_eq(waitid(P_PIDFD, (id_t)child.pidfd, &info, WEXITED), 0);
-	ck_assert_int_eq(info.si_pid, child.pid);
-	ck_assert_int_eq(info.si_code, CLD_EXITED);
-	return info.si_status;
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
 }
 
 /* --- what a program finds --- */
@@ -132,8 +138,9 @@ END_TEST
 
 START_TEST(it_leads_a_session_of_its_own)
 {
-	start("/bin/true", TEXTS("true"));
+	prepare("/bin/true", TEXTS("true"));
 	ck_assert_int_eq(getsid(child.pid), child.pid);
+	spawn_go(child.report_fd);
 	ck_assert_int_eq(exit_status(), 0);
 }
 END_TEST
@@ -218,8 +225,9 @@ START_TEST(it_has_a_mark_that_no_other_run_has)
 {
 	char expected[64];
 
-	ck_assert_uint_ne(spawn_mark(3), spawn_mark(4));
-	(void)snprintf(expected, sizeof(expected), "%llu\n", (unsigned long long)spawn_mark(3));
+	ck_assert_uint_ne(spawn_mark(ORIGIN, 3), spawn_mark(ORIGIN, 4));
+	(void)snprintf(expected, sizeof(expected), "%llu\n",
+		       (unsigned long long)spawn_mark(ORIGIN, 3));
 	ck_assert_str_eq(output_of(show_mark), expected);
 }
 END_TEST
@@ -253,12 +261,13 @@ START_TEST(first_comes_the_notify_fd_then_that_the_program_runs)
 	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_NOTIFY);
 	ck_assert_int_ge(notify_fd, 0);
 	ck_assert(fcntl(notify_fd, F_GETFD) & FD_CLOEXEC);
+	spawn_go(child.report_fd);
 	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_RUNNING);
 	ck_assert(!notif_is_deserted(notify_fd));
 
 	ck_assert_int_eq(pidfd_send_signal(child.pidfd, SIGKILL, NULL, 0), 0);
 	await(child.pidfd);
-	ck_assert_int_eq(waitpid(child.pid, NULL, 0), child.pid);
+	ck_assert_int_eq(WTERMSIG(as_primary_await_exit(child.pid)), SIGKILL);
 	ck_assert(notif_is_deserted(notify_fd));
 }
 END_TEST
@@ -283,6 +292,7 @@ static void assert_fails_to_execute(const char *path, int error)
 
 	ck_assert_int_eq(try_start(path, TEXTS("x")), 0);
 	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_NOTIFY);
+	spawn_go(child.report_fd);
 	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_FAILED);
 	ck_assert_int_eq(failure.stage, SPAWN_STAGE_EXEC);
 	ck_assert_int_eq(failure.error, error);
@@ -340,32 +350,64 @@ START_TEST(a_notify_fd_that_we_have_no_room_for_is_reported_as_a_failure)
 }
 END_TEST
 
-static _Noreturn void start_and_die(int line)
+/* --- when the primary dies --- */
+
+static void prepare_true(void)
 {
-	start("/bin/sleep", TEXTS("sleep", "1000"));
-	(void)!write(line, &child.pid, sizeof(child.pid));
-	(void)pause();
-	_exit(0);
+	prepare("/bin/true", TEXTS("true"));
 }
 
-START_TEST(a_worker_does_not_outlive_the_primary)
+static void run_sleep(void)
+{
+	struct spawn_failure failure;
+	int notify_fd;
+
+	start("/bin/sleep", TEXTS("sleep", "1000"));
+	ck_assert_int_eq(next_report(&notify_fd, &failure), SPAWN_REPORT_RUNNING);
+}
+
+/* What a primary has begun that is killed afterwards. Its child is ours, as we are its keeper. */
+static pid_t begin_in_a_primary_that_dies(void (*begin)(void))
 {
 	int line[2];
 	pid_t primary;
 	pid_t worker;
-	int pidfd;
 
-	/* so that the worker is ours to reap, and its number stays its own until then */
-	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	ck_assert_int_eq(pipe2(line, O_CLOEXEC), 0);
 	primary = fork();
-	if (primary == 0)
-		start_and_die(line[1]);
+	if (primary == 0) {
+		begin();
+		(void)!write(line[1], &child.pid, sizeof(child.pid));
+		(void)pause();
+		_exit(0);
+	}
+	(void)close(line[1]);
 	ck_assert_int_eq(read(line[0], &worker, sizeof(worker)), sizeof(worker));
-	pidfd = pidfd_open(worker, 0);
-	ck_assert_int_ge(pidfd, 0);
 	ck_assert_int_eq(kill(primary, SIGKILL), 0);
-	await(pidfd);
+	ck_assert_int_eq(waitpid(primary, NULL, 0), primary);
+	return worker;
+}
+
+START_TEST(a_child_that_was_not_told_to_go_ends_when_nobody_is_left_to_tell_it)
+{
+	pid_t worker = begin_in_a_primary_that_dies(prepare_true);
+	int status;
+
+	ck_assert_int_eq(waitpid(worker, &status, 0), worker);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 127); /* /bin/true was never executed */
+}
+END_TEST
+
+START_TEST(a_program_that_runs_survives_the_primary)
+{
+	pid_t worker = begin_in_a_primary_that_dies(run_sleep);
+	int status;
+
+	ck_assert_int_eq(kill(worker, SIGTERM), 0);
+	ck_assert_int_eq(waitpid(worker, &status, 0), worker);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGTERM); /* by us, and by nothing before */
 }
 END_TEST
 
@@ -386,9 +428,10 @@ int main(void)
 		a_program_that_cannot_be_executed_is_reported,
 		a_filter_that_the_kernel_refuses_is_reported,
 		a_notify_fd_that_we_have_no_room_for_is_reported_as_a_failure,
-		a_worker_does_not_outlive_the_primary,
+		a_child_that_was_not_told_to_go_ends_when_nobody_is_left_to_tell_it,
+		a_program_that_runs_survives_the_primary,
 	};
 
 	spawn_note_inherited(&inherited);
-	return RUN_SUITE("spawn", tests);
+	return RUN_SUITE_AFTER(as_primary_begin, "spawn", tests);
 }

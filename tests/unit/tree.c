@@ -12,11 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "as_primary.h"
 #include "base/own.h"
 #include "os/spawn.h"
 #include "run_suite.h"
@@ -26,6 +27,7 @@
 #define DEADLINE_MS 5000 /* for what happens at once */
 #define LIFETIME_S  60   /* of what a failed test leaves behind */
 #define PADDING     200000
+#define ORIGIN      77
 #define ALL         6 /* KINDS of a tree without its leader */
 
 /* A list as exec() takes it. */
@@ -126,7 +128,7 @@ static pid_t start_leader(int line, const char *what, const char *sign)
 	memset(padding, 'x', PADDING - 1);
 	padding[PADDING - 1] = '\0';
 	(void)snprintf(number, sizeof(number), "%d", line);
-	pid = fork();
+	pid = as_primary_fork();
 	if (pid == 0) {
 		(void)setsid();
 		/* a variable cannot be longer than 128 KiB: two halves */
@@ -146,7 +148,6 @@ static void start(const char *what, const char *sign, struct grown *ret_grown)
 	int line[2];
 
 	memset(ret_grown, 0, sizeof(*ret_grown));
-	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	ck_assert_int_eq(pipe(line), 0);
 	(void)start_leader(line[1], what, sign);
 	(void)close(line[1]);
@@ -178,7 +179,7 @@ static int end_leader(const struct grown *g)
 	int status;
 
 	ck_assert_int_eq(pidfd_send_signal(g->pidfds[LEADER], SIGTERM, NULL, 0), 0);
-	ck_assert_int_eq(waitpid(g->pids[LEADER], &status, 0), g->pids[LEADER]);
+	status = as_primary_await_exit(g->pids[LEADER]);
 	ck_assert(WIFSIGNALED(status));
 	return WTERMSIG(status);
 }
@@ -222,8 +223,23 @@ START_TEST(all_of_a_tree_is_found_when_its_leader_is_not_yet_reaped)
 	struct tree t;
 
 	start("all", SIGN, &g);
+	ck_assert_int_eq(kill(getppid(), SIGSTOP), 0);
 	ck_assert_int_eq(pidfd_send_signal(g.pidfds[LEADER], SIGTERM, NULL, 0), 0);
 	await_end(&g, LEADER);
+	t = tree_of(&g);
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
+	assert_all_but_the_leader_end(&g);
+	ck_assert_int_eq(kill(getppid(), SIGCONT), 0);
+}
+END_TEST
+
+START_TEST(all_of_a_tree_is_found_when_its_leader_is_gone_and_we_do_not_know_it)
+{
+	struct grown g;
+	struct tree t;
+
+	start("all", SIGN, &g);
+	(void)end_leader(&g);
 	t = tree_of(&g);
 	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
 	assert_all_but_the_leader_end(&g);
@@ -260,7 +276,8 @@ END_TEST
 /* Its environment says nothing of us: as when a program has put its title there. */
 START_TEST(all_of_a_tree_is_found_by_its_mark_alone)
 {
-	const struct rlimit limit = { .rlim_cur = spawn_mark(7), .rlim_max = RLIM_INFINITY };
+	const struct rlimit limit = { .rlim_cur = spawn_mark(ORIGIN, 7),
+				      .rlim_max = RLIM_INFINITY };
 	struct grown g;
 	struct tree t;
 
@@ -269,10 +286,10 @@ START_TEST(all_of_a_tree_is_found_by_its_mark_alone)
 	(void)end_leader(&g);
 	t = tree_of(&g);
 	t.is_reaped = true;
-	t.mark = spawn_mark(8);
+	t.mark = spawn_mark(ORIGIN, 8);
 	/* not those who have left the session */
 	ck_assert_int_eq(tree_signal(&t, 0), 2);
-	t.mark = spawn_mark(7);
+	t.mark = spawn_mark(ORIGIN, 7);
 	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
 	assert_all_but_the_leader_end(&g);
 }
@@ -299,22 +316,22 @@ START_TEST(the_trees_of_others_are_left_alone)
 }
 END_TEST
 
-START_TEST(what_has_the_same_mark_and_is_not_our_child_is_left_alone)
+START_TEST(what_has_the_same_mark_and_another_keeper_is_left_alone)
 {
 	struct grown g, other;
 	struct tree t;
 	int line[2];
-	pid_t parent;
+	pid_t keeper;
 
 	start("alone", SIGN, &g);
 	(void)end_leader(&g);
 	t = tree_of(&g);
 	t.is_reaped = true;
 
-	/* a primary in the middle, whose child @other is */
 	ck_assert_int_eq(pipe(line), 0);
-	parent = fork();
-	if (parent == 0) {
+	keeper = fork();
+	if (keeper == 0) {
+		as_primary_begin();
 		start("alone", SIGN, &other);
 		(void)!write(line[1], &other.pids[LEADER], sizeof(pid_t));
 		(void)pause();
@@ -323,7 +340,7 @@ START_TEST(what_has_the_same_mark_and_is_not_our_child_is_left_alone)
 	ck_assert_int_eq(read(line[0], &other.pids[LEADER], sizeof(pid_t)), sizeof(pid_t));
 	ck_assert_int_eq(tree_signal(&t, SIGKILL), 0);
 	ck_assert_int_eq(kill(other.pids[LEADER], SIGKILL), 0);
-	ck_assert_int_eq(kill(parent, SIGKILL), 0);
+	ck_assert_int_eq(kill(keeper, SIGKILL), 0);
 }
 END_TEST
 
@@ -379,15 +396,16 @@ int main(int argc, char **argv)
 		all_of_a_tree_but_the_leader_is_found,
 		all_of_a_tree_is_found_when_its_leader_is_gone,
 		all_of_a_tree_is_found_when_its_leader_is_not_yet_reaped,
+		all_of_a_tree_is_found_when_its_leader_is_gone_and_we_do_not_know_it,
 		the_dead_are_not_counted,
 		a_signal_that_is_none_only_counts,
 		all_of_a_tree_is_found_by_its_mark_alone,
 		the_trees_of_others_are_left_alone,
-		what_has_the_same_mark_and_is_not_our_child_is_left_alone,
+		what_has_the_same_mark_and_another_keeper_is_left_alone,
 		a_stranger_that_has_got_the_leaders_number_is_left_alone,
 	};
 
 	if (argc == 3)
 		grow((int)strtol(argv[1], NULL, 10), argv[2]);
-	return RUN_SUITE("tree", tests);
+	return RUN_SUITE_AFTER(as_primary_begin, "tree", tests);
 }

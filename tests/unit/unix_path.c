@@ -18,6 +18,7 @@
 #include "run_suite.h"
 
 #define OTHER_UID 1234
+#define ORIGIN    77
 
 static char place[] = "/tmp/berth-path-XXXXXX";
 static struct addr address;
@@ -28,7 +29,7 @@ static void claim_as(const char *text)
 {
 	ck_assert_int_eq(addr_parse(text, &address), ADDR_OK);
 	ck_assert_int_eq(sock_claim(&address, NULL, &listener), 0);
-	ck_assert_int_eq(unix_path_init(&path, &address), 0);
+	ck_assert_int_eq(unix_path_init(&path, &address, ORIGIN), 0);
 }
 
 /* A listening socket at "s" in a directory of its own, which is the working directory. */
@@ -165,9 +166,51 @@ START_TEST(a_second_name_that_a_killed_primary_left_is_replaced)
 	begin();
 	free(path.first);
 	free(path.second);
-	ck_assert_int_eq(unix_path_init(&again, &address), 0);
+	ck_assert_int_eq(unix_path_init(&again, &address, ORIGIN), 0);
 	path = again;
 	ck_assert_uint_eq(n_files(), 2);
+	end();
+}
+END_TEST
+
+/* Forgets it, as with the death of its primary, and takes it up again. */
+static void resume(pid_t origin)
+{
+	const struct unix_path_mark mark = {
+		.device = path.device,
+		.inode = path.inode,
+		.origin = origin,
+	};
+
+	free(path.first);
+	free(path.second);
+	ck_assert_int_eq(unix_path_resume(&path, &address, &mark), 0);
+}
+
+START_TEST(a_successor_makes_an_unlinked_path_again)
+{
+	begin();
+	ck_assert_int_eq(unlink(path.first), 0);
+	resume(ORIGIN);
+	ck_assert_int_eq(unix_path_restore(&path), 0);
+	ck_assert(sock_unix_is_alive(&address));
+	ck_assert_uint_eq(n_files(), 2);
+	end();
+}
+END_TEST
+
+START_TEST(a_second_name_that_is_not_of_our_file_is_not_taken_up)
+{
+	char second[PATH_MAX];
+
+	begin();
+	(void)snprintf(second, sizeof(second), "%s", path.second);
+	ck_assert_int_eq(unlink(second), 0);
+	make_file(second);
+	resume(ORIGIN);
+	ck_assert_ptr_null(path.second);
+	ck_assert_int_eq(unix_path_restore(&path), 0); /* the first one is still there */
+	ck_assert_int_eq(unlink(second), 0);
 	end();
 }
 END_TEST
@@ -175,7 +218,7 @@ END_TEST
 START_TEST(an_abstract_name_has_no_file)
 {
 	ck_assert_int_eq(addr_parse("unix:@name", &address), ADDR_OK);
-	ck_assert_int_eq(unix_path_init(&path, &address), 0);
+	ck_assert_int_eq(unix_path_init(&path, &address, ORIGIN), 0);
 	ck_assert_ptr_null(path.first);
 	ck_assert_ptr_null(path.second);
 	ck_assert_int_eq(unix_path_restore(&path), 0);
@@ -187,7 +230,7 @@ END_TEST
 START_TEST(a_path_without_a_file_is_told)
 {
 	ck_assert_int_eq(addr_parse("unix:/nowhere/at/all", &address), ADDR_OK);
-	ck_assert_int_eq(unix_path_init(&path, &address), -ENOENT);
+	ck_assert_int_eq(unix_path_init(&path, &address, ORIGIN), -ENOENT);
 	unix_path_done(&path);
 	unix_path_done(&path);
 }
@@ -264,6 +307,8 @@ int main(void)
 		a_path_that_has_no_second_name_cannot_be_restored,
 		a_directory_that_is_gone_is_told,
 		a_second_name_that_a_killed_primary_left_is_replaced,
+		a_successor_makes_an_unlinked_path_again,
+		a_second_name_that_is_not_of_our_file_is_not_taken_up,
 		an_abstract_name_has_no_file,
 		a_path_without_a_file_is_told,
 		as_another_user_nothing_is_removed_that_he_may_not_remove,
