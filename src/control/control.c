@@ -1,0 +1,401 @@
+/*
+ * Joins libmicrohttpd to a libuv loop: its epoll descriptor is watched like any other, and
+ * a timer stands for its time limits. See control.h.
+ *
+ * libmicrohttpd ends connections that are silent. A client that says a byte now and then, or
+ * reads one, is not silent: so every request has a deadline as well. And when all places are
+ * taken, the connection that has been without an answer for longest makes room: a client
+ * that holds many keeps nobody else out.
+ */
+#include "control/control.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <microhttpd.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/buf.h"
+#include "base/container_of.h"
+#include "base/number.h"
+#include "control/routes.h"
+#include "os/clock.h"
+
+#define SILENCE_MAX_S   10U
+#define REQUEST_MAX_MS  20000
+#define MEMORY_MAX      ((size_t)32 * 1024) /* of one connection: headers, mostly */
+#define MEMORY_STEP     ((size_t)2 * 1024)
+#define SWEEP_MS        1000
+#define HANDLES         2
+#define STATUS_TOO_MUCH 413
+
+struct connection {
+	struct MHD_Connection *http; /* NULL: the place is free */
+	int fd;
+	bool is_cut;
+	struct control_peer peer;
+	unsigned rights;  /* ROUTES_ bits; 0: it is not answered */
+	int64_t since_ms; /* when it was made, or got its last answer */
+	uint64_t order;   /* the same, as a rising number: many have one millisecond */
+	struct buf body;  /* of the request that is being read */
+};
+
+struct control {
+	struct control_options o;
+	struct MHD_Daemon *http;
+	uv_poll_t poll;
+	uv_timer_t timer;
+	unsigned n_handles; /* that are not closed yet */
+	unsigned n_connections;
+	uint64_t order; /* of the last connection that was made or got an answer */
+	bool is_ending; /* what has been answered is sent, and nothing else is done */
+	struct connection connections[CONTROL_CONNECTIONS_MAX];
+};
+
+/* --- connections --------------------------------------------------------------------- */
+
+static unsigned rights_of(const struct control_peer *peer)
+{
+	return peer->uid == geteuid() || peer->uid == 0 ? ROUTES_READ | ROUTES_CHANGE : 0;
+}
+
+static void begin_wait(struct control *control, struct connection *c)
+{
+	c->since_ms = clock_ms();
+	c->order = ++control->order;
+}
+
+/* Whatever is written from now on is lost, and the next read is the end. */
+static void cut(struct connection *c)
+{
+	c->is_cut = true;
+	c->rights = 0;
+	(void)shutdown(c->fd, SHUT_RDWR);
+}
+
+static void cut_eldest(struct control *control)
+{
+	struct connection *eldest = NULL;
+
+	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
+		struct connection *c = &control->connections[i];
+
+		if (c->http && !c->is_cut && (!eldest || c->order < eldest->order))
+			eldest = c;
+	}
+	if (eldest)
+		cut(eldest);
+}
+
+static void cut_overdue(struct control *control)
+{
+	int64_t now_ms = clock_ms();
+
+	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
+		struct connection *c = &control->connections[i];
+
+		if (c->http && !c->is_cut && now_ms - c->since_ms > REQUEST_MAX_MS)
+			cut(c);
+	}
+}
+
+static void read_peer(struct connection *c)
+{
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return;
+	c->peer = (struct control_peer){ .pid = credentials.pid, .uid = credentials.uid };
+	c->rights = rights_of(&c->peer);
+}
+
+/* libmicrohttpd makes no more connections than there are places. */
+static struct connection *free_place(struct control *control)
+{
+	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
+		if (!control->connections[i].http)
+			return &control->connections[i];
+	return NULL;
+}
+
+static struct connection *connection_opened(struct control *control, struct MHD_Connection *http)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(http, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct connection *c = free_place(control);
+
+	if (!info || !c)
+		return NULL; /* it is not answered */
+	*c = (struct connection){ .http = http, .fd = info->connect_fd };
+	begin_wait(control, c);
+	buf_init(&c->body, CONTROL_BODY_MAX);
+	read_peer(c);
+	if (!c->rights)
+		cut(c);
+	control->n_connections++;
+	if (control->n_connections == CONTROL_CONNECTIONS_MAX)
+		cut_eldest(control);
+	return c;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *http, void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct control *control = cls;
+	struct connection *c = *socket_context;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = connection_opened(control, http);
+	} else if (c) {
+		buf_done(&c->body);
+		c->http = NULL;
+		control->n_connections--;
+	}
+}
+
+static struct connection *connection_of(struct MHD_Connection *http)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(http, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* --- requests ------------------------------------------------------------------------ */
+
+/* Consumes @answer. */
+static enum MHD_Result send_answer(struct MHD_Connection *http, struct answer *answer,
+				   const char *allow)
+{
+	char *text = answer->body ? json_dumps(answer->body, JSON_COMPACT) : NULL;
+	struct MHD_Response *response = NULL;
+	enum MHD_Result result = MHD_NO;
+
+	json_decref(answer->body);
+	if (text)
+		response =
+			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+	if (!response) {
+		free(text);
+		return MHD_NO;
+	}
+	if (MHD_add_response_header(response, "Content-Type", "application/json") == MHD_YES &&
+	    MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
+	    (!allow || MHD_add_response_header(response, "Allow", allow) == MHD_YES))
+		result = MHD_queue_response(http, answer->status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result send_error(struct MHD_Connection *http, unsigned status, const char *code,
+				  const char *message)
+{
+	struct answer answer = answers_error(status, code, message);
+
+	return send_answer(http, &answer, NULL);
+}
+
+static enum MHD_Result send_no_method(struct MHD_Connection *http, const char *path)
+{
+	struct answer answer = answers_error(MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
+					     "This path has other methods: see Allow.");
+	char allow[ROUTES_ALLOW_MAX];
+
+	return send_answer(http, &answer, routes_allow(path, allow));
+}
+
+static enum MHD_Result answer_request(const struct control *control, struct connection *c,
+				      const char *method, const char *path)
+{
+	struct answers_call call = {
+		.ops = control->o.ops,
+		.data = control->o.data,
+		.who = &c->peer,
+		.body = buf_span(&c->body),
+	};
+	const struct route *route = NULL;
+	struct answer answer;
+
+	switch (routes_find(method, path, c->rights, &route)) {
+	case ROUTES_NO_PATH:
+		return send_error(c->http, MHD_HTTP_NOT_FOUND, "not_found",
+				  "There is no such path: see /v1/openapi.json.");
+	case ROUTES_NO_METHOD: return send_no_method(c->http, path);
+	case ROUTES_FORBIDDEN:
+		return send_error(c->http, MHD_HTTP_FORBIDDEN, "not_permitted",
+				  "This user may not do this.");
+	case ROUTES_FOUND: break;
+	}
+	answer = route->give(&call);
+	return send_answer(c->http, &answer, NULL);
+}
+
+/* Whether more is announced than is taken. What isn't announced is counted as it comes. */
+static bool announces_too_much(struct MHD_Connection *http)
+{
+	const char *size = MHD_lookup_connection_value(http, MHD_HEADER_KIND, "Content-Length");
+	uint64_t n;
+
+	return size && !number_parse(size, strlen(size), CONTROL_BODY_MAX, &n);
+}
+
+static enum MHD_Result begin_request(struct MHD_Connection *http, struct connection *c)
+{
+	if (!c || !c->rights)
+		return MHD_NO; /* ends the connection, with nothing said */
+	buf_done(&c->body);
+	if (announces_too_much(http))
+		return send_error(http, STATUS_TOO_MUCH, "too_large",
+				  "The body has more bytes than are taken.");
+	return MHD_YES;
+}
+
+/*
+ * Called with each request when its header is there, for each part of its body, and at its
+ * end. The form is libmicrohttpd's.
+ */
+/* NOLINTNEXTLINE(readability-function-size) */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const char *url,
+				  const char *method, const char *version, const char *part,
+				  size_t *part_size, void **request)
+{
+	const struct control *control = cls;
+	struct connection *c = *request;
+	bool has_room;
+
+	(void)version;
+	if (control->is_ending)
+		return MHD_NO;
+	if (!c) {
+		c = connection_of(http);
+		*request = c;
+		return begin_request(http, c);
+	}
+	if (*part_size == 0)
+		return answer_request(control, c, method, url);
+	has_room = buf_append(&c->body, part, *part_size);
+	*part_size = 0;
+	return has_room ? MHD_YES : MHD_NO;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *http, void **request,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct connection *c = *request;
+
+	(void)http;
+	(void)code;
+	if (!c)
+		return;
+	buf_done(&c->body);
+	begin_wait(cls, c);
+}
+
+/* --- the loop ------------------------------------------------------------------------ */
+
+static void on_timer(uv_timer_t *timer);
+
+/* One round of libmicrohttpd's work: bounded, as is what each client may have it do. */
+static void run(struct control *control)
+{
+	MHD_UNSIGNED_LONG_LONG wait_ms = SWEEP_MS;
+	bool was_full = control->n_connections == CONTROL_CONNECTIONS_MAX;
+
+	cut_overdue(control);
+	(void)MHD_run(control->http);
+	if (control->n_connections == 0) {
+		(void)uv_timer_stop(&control->timer);
+		return;
+	}
+	if (MHD_get_timeout(control->http, &wait_ms) != MHD_YES || wait_ms > SWEEP_MS)
+		wait_ms = SWEEP_MS;
+	/* only at its next run does libmicrohttpd look again for those who wait to be accepted */
+	if (was_full && control->n_connections < CONTROL_CONNECTIONS_MAX)
+		wait_ms = 0;
+	(void)uv_timer_start(&control->timer, on_timer, wait_ms, 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	run(container_of(timer, struct control, timer));
+}
+
+static void on_event(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	run(container_of(poll, struct control, poll));
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct control *control = handle->data;
+
+	if (--control->n_handles == 0)
+		free(control);
+}
+
+static int start_http(struct control *control)
+{
+	const union MHD_DaemonInfo *info;
+
+	control->http = MHD_start_daemon(
+		MHD_USE_EPOLL, 0, NULL, NULL, on_request, control, MHD_OPTION_LISTEN_SOCKET,
+		control->o.listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)CONTROL_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_MAX_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, MEMORY_STEP, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, control, MHD_OPTION_NOTIFY_COMPLETED, on_completed, control,
+		MHD_OPTION_END);
+	if (!control->http)
+		return -EIO;
+	info = MHD_get_daemon_info(control->http, MHD_DAEMON_INFO_EPOLL_FD);
+	return info ? uv_poll_init(control->o.loop, &control->poll, info->epoll_fd) : -EIO;
+}
+
+static void stop_http(struct control *control)
+{
+	if (!control->http)
+		return;
+	/* the listening socket is not libmicrohttpd's to close; who waits there is the next one's */
+	(void)MHD_quiesce_daemon(control->http);
+	control->is_ending = true;
+	(void)MHD_run(control->http);
+	MHD_stop_daemon(control->http);
+	control->http = NULL;
+}
+
+int control_new(const struct control_options *o, struct control **ret_control)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int err;
+
+	if (!control)
+		return -ENOMEM;
+	control->o = *o;
+	err = start_http(control);
+	if (err) {
+		stop_http(control);
+		free(control);
+		return err;
+	}
+	control->n_handles = HANDLES;
+	control->poll.data = control;
+	(void)uv_timer_init(o->loop, &control->timer);
+	control->timer.data = control;
+	(void)uv_poll_start(&control->poll, UV_READABLE, on_event);
+	*ret_control = control;
+	return 0;
+}
+
+struct control *control_free(struct control *c)
+{
+	if (!c)
+		return NULL;
+	/* before libmicrohttpd closes what is watched */
+	uv_close((uv_handle_t *)&c->poll, on_closed);
+	uv_close((uv_handle_t *)&c->timer, on_closed);
+	stop_http(c);
+	return NULL;
+}

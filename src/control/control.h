@@ -1,0 +1,90 @@
+/*
+ * The control API: HTTP/1.1 and JSON on a Unix socket, for `berth ps` and its like.
+ *
+ * It runs on the loop of whoever makes it, in no thread of its own, and reaches what it
+ * controls through `struct control_ops` alone. Whoever connects must be the user that runs
+ * it, or root; others are cut off with nothing said.
+ *
+ * Every request and every connection is bounded in size and time, so that no client can
+ * hold up the loop or the other clients.
+ */
+#ifndef BERTH_CONTROL_CONTROL_H
+#define BERTH_CONTROL_CONTROL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#define CONTROL_CONNECTIONS_MAX 64
+#define CONTROL_BODY_MAX        65536 /* bytes of a request's body */
+#define CONTROL_TEXT_MAX        512   /* a sentence for people, with its NUL */
+
+/* Who asks. */
+struct control_peer {
+	pid_t pid;
+	uid_t uid;
+};
+
+struct control_scale {
+	bool is_change; /* @workers is how many more, or fewer; else how many */
+	int workers;
+};
+
+/*
+ * What is controlled. All are called on the loop's thread and must not block. None may call
+ * control_free(), and what ends the process must wait until the loop has come round again:
+ * the answer has not been sent before.
+ *
+ * Those that change something return 0, or an error and, in @ret_text, the reason in one
+ * sentence ("" leaves it to the error): -EINVAL if that can't be done, -EBUSY if it can't be
+ * done now, -EPERM if a right is missing, -EOPNOTSUPP if it can't be done here, or another
+ * -errno if it failed.
+ */
+struct control_ops {
+	/* Returns the document of GET /v1/app, see openapi.json, or NULL without memory. */
+	json_t *(*describe)(void *data);
+
+	/* @ret_workers: how many workers are wanted now */
+	int (*scale)(void *data, const struct control_peer *who, const struct control_scale *scale,
+		     unsigned *ret_workers, char ret_text[static CONTROL_TEXT_MAX]);
+
+	/* Begins an upgrade. @binary: an absolute path, or NULL for the program that runs. */
+	int (*upgrade)(void *data, const struct control_peer *who, const char *binary,
+		       uint64_t *ret_id, char ret_text[static CONTROL_TEXT_MAX]);
+
+	/* Returns the document of GET /v1/upgrade, see openapi.json, or NULL without memory. */
+	json_t *(*upgrade_state)(void *data);
+};
+
+struct control_options {
+	uv_loop_t *loop;
+	int listen_fd; /* listening, non-blocking; stays yours, and open until control_free() */
+	const struct control_ops *ops; /* valid until control_free() */
+	void *data;                    /* for @ops */
+};
+
+struct control;
+
+/*
+ * control_new - begin to answer
+ *
+ * @o:            copied
+ * @ret_control:  free with control_free()
+ *
+ * Returns 0; -ENOMEM; -EIO if the HTTP server can't be had, for want of descriptors, say.
+ * The loop's thread only, as control_free(). Never blocks.
+ */
+int control_new(const struct control_options *o, struct control **ret_control);
+
+/*
+ * control_free - end all connections
+ *
+ * What has been answered is sent first, as far as its reader takes it at once. The socket
+ * goes on listening, for the next one. The memory is freed by the loop, which must run once
+ * more. Takes NULL; returns NULL. Never blocks.
+ */
+struct control *control_free(struct control *c);
+
+#endif

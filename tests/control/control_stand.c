@@ -1,0 +1,180 @@
+/*
+ * The control API over a primary that is made up: for tests of the API and of its clients.
+ *
+ *     control_stand NAME
+ *
+ * Prints one line for each thing that happens: "at PATH", "scale ...", "upgrade ...". An
+ * upgrade stays "running" until USR1 comes: then nobody listens any more, until USR2 comes:
+ * then it is "done", or "rolled-back" if the name of its program says so. TERM ends it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/own.h"
+#include "control/control.h"
+#include "control/control_socket.h"
+
+#define WORKERS_MAX 8
+#define SIGNALS     3
+
+struct stand {
+	uv_loop_t loop;
+	uv_signal_t signals[SIGNALS];
+	const char *name;
+	char path[CONTROL_PATH_MAX];
+	int listen_fd;
+	struct control *control;
+	unsigned n_workers;
+	uint64_t upgrade_id;
+	const char *upgrade_state;
+	bool is_bad;
+};
+
+__attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vprintf(format, arguments);
+	va_end(arguments);
+	(void)putchar('\n');
+	(void)fflush(stdout);
+}
+
+/* --- the ops ------------------------------------------------------------------------- */
+
+static json_t *upgrade_state(void *data)
+{
+	const struct stand *s = data;
+
+	return json_pack("{s:I, s:s, s:s}", "id", (json_int_t)s->upgrade_id, "state",
+			 s->upgrade_state, "message", s->is_bad ? "it did not take over" : "");
+}
+
+static json_t *describe(void *data)
+{
+	const struct stand *s = data;
+	json_t *slots = json_array();
+
+	for (unsigned slot = 1; slot <= s->n_workers; slot++)
+		(void)json_array_append_new(
+			slots, json_pack("{s:i, s:i, s:s, s:i, s:i, s:i}", "slot", (int)slot, "pid",
+					 1000 + (int)slot, "state", "ready", "generation", 1,
+					 "restarts", 0, "uptime_ms", 61000));
+	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o, s:[{s:s, s:s, s:[{s:i,"
+			 "s:i, s:i}]}]}",
+			 "name", s->name, "tier", "shared", "generation", 1, "workers",
+			 (int)s->n_workers, "keeper_pid", (int)getppid(), "primary_pid",
+			 (int)getpid(), "version", "9.8.7", "started_at", "2026-01-02T03:04:05Z",
+			 "upgrade", upgrade_state(data), "slots", slots, "ports", "address",
+			 "127.0.0.1:8000", "kind", "tcp", "berths", "slot", 1, "steered", 17,
+			 "migrated_in", 3);
+}
+
+static int scale(void *data, const struct control_peer *who, const struct control_scale *wanted,
+		 unsigned *ret_workers, char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct stand *s = data;
+	int n = wanted->workers + (wanted->is_change ? (int)s->n_workers : 0);
+
+	tell("scale %s%d pid=%d uid=%u", wanted->is_change ? "by " : "to ", wanted->workers,
+	     (int)who->pid, (unsigned)who->uid);
+	if (n == WORKERS_MAX)
+		return -EBUSY; /* with no reason of ours */
+	if (n < 1 || n > WORKERS_MAX) {
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "%d workers are \xff not to be had.", n);
+		return -EINVAL;
+	}
+	s->n_workers = (unsigned)n;
+	*ret_workers = s->n_workers;
+	return 0;
+}
+
+static int upgrade(void *data, const struct control_peer *who, const char *binary, uint64_t *ret_id,
+		   char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct stand *s = data;
+
+	(void)who;
+	tell("upgrade %s", binary ? binary : "itself");
+	if (binary && strstr(binary, "refused")) {
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "That is no berth.");
+		return -EINVAL;
+	}
+	s->is_bad = binary && strstr(binary, "bad");
+	s->upgrade_state = "running";
+	*ret_id = ++s->upgrade_id;
+	return 0;
+}
+
+static const struct control_ops ops = { describe, scale, upgrade, upgrade_state };
+
+/* --- coming and going ---------------------------------------------------------------- */
+
+static int open_control(struct stand *s)
+{
+	int err = control_socket_open(s->name, &s->listen_fd, s->path);
+	struct control_options o = { .loop = &s->loop, .ops = &ops, .data = s };
+
+	if (err)
+		return err;
+	o.listen_fd = s->listen_fd;
+	err = control_new(&o, &s->control);
+	if (!err)
+		tell("at %s", s->path);
+	return err;
+}
+
+static void close_control(struct stand *s)
+{
+	s->control = control_free(s->control);
+	control_socket_remove(s->path, s->listen_fd);
+	drop_fd(&s->listen_fd);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	struct stand *s = signal->data;
+
+	if (number == SIGUSR2) {
+		s->upgrade_state = s->is_bad ? "rolled-back" : "done";
+		if (open_control(s) != 0)
+			abort();
+		return;
+	}
+	close_control(s);
+	if (number == SIGUSR1) {
+		tell("gone");
+		return;
+	}
+	for (size_t i = 0; i < SIGNALS; i++)
+		uv_close((uv_handle_t *)&s->signals[i], NULL);
+}
+
+int main(int argc, char **argv)
+{
+	static const int numbers[SIGNALS] = { SIGTERM, SIGUSR1, SIGUSR2 };
+	struct stand s = { .listen_fd = NO_FD, .n_workers = 2, .upgrade_state = "none" };
+	int err;
+
+	if (argc != 2 || uv_loop_init(&s.loop) != 0)
+		return 2;
+	s.name = argv[1];
+	err = open_control(&s);
+	if (err) {
+		tell("%s", strerrorname_np(-err));
+		return 1;
+	}
+	for (size_t i = 0; i < SIGNALS; i++) {
+		(void)uv_signal_init(&s.loop, &s.signals[i]);
+		s.signals[i].data = &s;
+		(void)uv_signal_start(&s.signals[i], on_signal, numbers[i]);
+	}
+	(void)uv_run(&s.loop, UV_RUN_DEFAULT);
+	return uv_loop_close(&s.loop) == 0 ? 0 : 1;
+}
