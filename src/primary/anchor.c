@@ -68,6 +68,7 @@ static int replace(struct port *port)
 	anchor_watch_stop(port);
 	leaving_add(port->ports->leaving, take_fd(&port->fd));
 	port->fd = take_fd(&next);
+	(void)port_store(port);
 	return 0;
 }
 
@@ -122,6 +123,7 @@ int anchor_watch_start(struct port *port)
 
 	if (epoll_fd < 0)
 		return -errno;
+	anchor_watch_stop(port); /* a new keeper has everything begin again */
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, port->fd, &nothing) < 0)
 		return -errno;
 	r = watch(port, epoll_fd, UV_READABLE, on_shut_down);

@@ -4,11 +4,12 @@
  */
 #include "primary/berths.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/own.h"
 #include "core/seats.h"
+#include "os/fault.h"
+#include "os/peek.h"
 #include "primary/anchor.h"
 #include "primary/idle_ports.h"
 #include "primary/leaving.h"
@@ -30,11 +31,15 @@ static void retire(struct port *port, struct berth **at)
 
 	*at = b->next;
 	(void)seats_remove(steer_port(p->steer, port->id), b->index);
+	fault_point("berths_leave_seat");
 	if (steer_socket_cookie(p->steer, b->index) == b->cookie)
 		(void)steer_clear_socket(p->steer, b->index);
-	berth_indices_give_back(p->indices, b->index);
-	leaving_add(p->leaving, take_fd(&b->fd));
+	if (b->is_copied)
+		leaving_add_berth(p->leaving, b->index);
+	else
+		berth_indices_give_back(p->indices, b->index);
 	free(b);
+	keep_save(p->keep);
 	if (!port->berths)
 		idle_ports_note(port);
 }
@@ -48,12 +53,21 @@ static int seat(struct port *port, struct berth *b, int fd)
 	if (r < 0)
 		return r;
 	memset(steer_berth(p->steer, b->index), 0, sizeof(struct steer_berth));
-	if (++p->n_openings == 0)
-		p->n_openings = 1; /* 0 would be an empty seat */
-	if (seats_add(steer_port(p->steer, port->id), p->n_openings, b->index))
+	if (seats_add(steer_port(p->steer, port->id), ports_next_opening(p), b->index)) {
+		fault_point("berths_take_seat");
 		return 0;
+	}
 	(void)steer_clear_socket(p->steer, b->index);
 	return -ENOBUFS;
+}
+
+/* The keeper's copy is the only one: while there's no primary, it is one copy, too. */
+static int copy(struct ports *p, struct berth *b, int fd)
+{
+	if (!steer_sees_queues(p->steer))
+		return 0;
+	b->is_copied = true;
+	return keep_store(p->keep, fd, "berth/%u", (unsigned)b->index);
 }
 
 static int add(struct port *port, int fd, const struct sock_facts *facts,
@@ -68,26 +82,24 @@ static int add(struct port *port, int fd, const struct sock_facts *facts,
 	b->cookie = facts->cookie;
 	b->inode = facts->inode;
 	b->owner = *owner;
-	b->fd = NO_FD;
 	b->index = berth_indices_take(p->indices);
 	if (b->index == BERTH_INDEX_NONE)
 		r = -ENOBUFS;
-	if (r == 0 && steer_sees_queues(p->steer)) {
-		b->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		r = b->fd < 0 ? -errno : 0;
-	}
 	if (r == 0)
-		r = seat(port, b, fd);
+		r = copy(p, b, fd);
 	if (r < 0) {
 		if (b->index != BERTH_INDEX_NONE)
 			berth_indices_give_back(p->indices, b->index);
-		drop_fd(&b->fd);
 		free(b);
 		return r;
 	}
 	b->next = port->berths;
 	port->berths = b;
-	return 0;
+	keep_save(p->keep);
+	r = seat(port, b, fd);
+	if (r < 0)
+		retire(port, &port->berths);
+	return r;
 }
 
 int berths_open(struct port *port, int fd, const struct sock_facts *facts,
@@ -104,23 +116,49 @@ int berths_open(struct port *port, int fd, const struct sock_facts *facts,
 	return r;
 }
 
+int berth_borrow(struct berth *b, int *ret_fd)
+{
+	if (owner_open_socket(&b->owner, b->cookie, ret_fd) == 0)
+		return 0;
+	/* The worker may have moved the socket to another number. */
+	if (peek_find_socket(b->owner.process, b->inode, &b->owner.fd) < 0)
+		return -ESRCH;
+	return owner_open_socket(&b->owner, b->cookie, ret_fd);
+}
+
+/*
+ * Who is asked is the worker: a copy on its way to the keeper counts twice for a moment,
+ * and a program that has closed its socket must not be told that it has it.
+ */
 bool berths_has_worker(struct port *port, uint64_t run)
 {
 	(void)berths_sweep(port);
-	for (const struct berth *b = port->berths; b; b = b->next)
-		if (b->owner.run == run)
+	for (struct berth *b = port->berths; b; b = b->next) {
+		own_fd fd = NO_FD;
+
+		if (b->owner.run == run && berth_borrow(b, &fd) == 0)
 			return true;
+	}
 	return false;
 }
 
-/* Whether a socket still listens behind the index, and somebody but us has it. */
-static bool is_served(const struct port *port, const struct berth *b)
+/*
+ * Whether a socket still listens behind the index, and somebody but us has it. When one
+ * has it that is the keeper, or a worker whose keeper has died: that one gets a copy again.
+ */
+static bool is_served(const struct port *port, struct berth *b)
 {
 	const struct steer *steer = port->ports->steer;
+	own_fd fd = NO_FD;
 
 	if (steer_socket_cookie(steer, b->index) != b->cookie)
 		return false;
-	return b->fd < 0 || steer_n_holders(steer, b->index) != 1;
+	if (!b->is_copied || steer_n_holders(steer, b->index) != 1)
+		return true;
+	if (berth_borrow(b, &fd) < 0)
+		return false;
+	(void)copy(port->ports, b, fd);
+	return true;
 }
 
 size_t berths_sweep(struct port *port)
@@ -139,6 +177,7 @@ size_t berths_sweep(struct port *port)
 		n++;
 	}
 	seats_compact(steer_port(port->ports->steer, port->id));
+	fault_point("berths_sweep");
 	return n;
 }
 
@@ -168,6 +207,22 @@ void berths_close_worker(struct ports *p, uint64_t run)
 			close_worker_at(p->at[i], run);
 }
 
+void berth_store(struct ports *p, struct berth *b)
+{
+	own_fd fd = NO_FD;
+
+	if (steer_sees_queues(p->steer) && berth_borrow(b, &fd) == 0)
+		(void)copy(p, b, fd);
+}
+
+void berths_store(struct port *port)
+{
+	if (port->kind != PORT_STEERED)
+		return;
+	for (struct berth *b = port->berths; b; b = b->next)
+		berth_store(port->ports, b);
+}
+
 void berths_free(struct port *port)
 {
 	while (port->berths) {
@@ -175,7 +230,8 @@ void berths_free(struct port *port)
 
 		port->berths = b->next;
 		berth_indices_give_back(port->ports->indices, b->index);
-		drop_fd(&b->fd);
+		if (b->is_copied)
+			keep_drop(port->ports->keep, "berth/%u", (unsigned)b->index);
 		free(b);
 	}
 }

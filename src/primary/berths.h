@@ -2,10 +2,10 @@
  * The berths of a port: opening one for a worker that listens, and closing it
  * when the worker goes or has closed its socket.
  *
- * Where the steering program can tell who else holds a socket, we hold a copy
+ * Where the steering program can tell who else holds a socket, the keeper holds a copy
  * of each berth's. A worker's close() then ends nothing at once: the program
  * passes the berth over from that moment on, and when nothing can be on its way
- * there any more we close the copy, and the kernel moves the queue. Without the
+ * there any more the copy closes, and the kernel moves the queue. Without the
  * copy, a client whose handshake ends while the socket closes would be reset.
  */
 #ifndef BERTH_PRIMARY_BERTHS_H
@@ -24,6 +24,9 @@
 int berths_open(struct port *port, int fd, const struct sock_facts *facts,
 		const struct berth_owner *owner);
 
+/* Our own descriptor of a berth's socket, from its worker. 0; -ESRCH if the worker has it no more. */
+int berth_borrow(struct berth *b, int *ret_fd);
+
 /* Whether the worker of @run listens at @port now. */
 bool berths_has_worker(struct port *port, uint64_t run);
 
@@ -33,6 +36,12 @@ void berths_close_worker(struct ports *p, uint64_t run);
 /* Closes the berths whose worker has closed its socket; returns how many are left. */
 size_t berths_sweep(struct port *port);
 void berths_sweep_all(struct ports *p);
+
+/* Gives the keeper a copy of @b's socket, taken from the worker. */
+void berth_store(struct ports *p, struct berth *b);
+
+/* The same for all of a port's: the keeper is a new one. */
+void berths_store(struct port *port);
 
 /* All of a port's, at once: the port itself goes. */
 void berths_free(struct port *port);

@@ -10,6 +10,7 @@
 
 #include "base/own.h"
 #include "core/port_table.h"
+#include "os/fault.h"
 #include "os/notif.h"
 #include "os/peek.h"
 #include "primary/berths.h"
@@ -24,7 +25,8 @@ struct trap {
 	struct broker *broker;
 	struct broker_client *client;
 	struct notif_call call;
-	int fd; /* our descriptor of the socket that the call names */
+	bool is_resumed; /* by a predecessor of ours, we cannot know how far */
+	int fd;          /* our descriptor of the socket that the call names */
 	struct sock_facts facts;
 	struct addr addr;
 };
@@ -86,13 +88,11 @@ static bool read_address(struct trap *t)
 	return t->addr.family == AF_UNIX ? t->addr.unix_len > 0 : t->addr.port != 0;
 }
 
-static bool is_bound(const struct trap *t)
+static bool is_bound(const struct trap *t, struct addr *ret_bound)
 {
-	struct addr bound;
-
-	if (sock_bound_to(t->fd, &t->facts, &bound) < 0)
+	if (sock_bound_to(t->fd, &t->facts, ret_bound) < 0)
 		return false; /* a Unix socket without a path */
-	return bound.family == AF_UNIX ? bound.unix_len > 0 : bound.port != 0;
+	return ret_bound->family == AF_UNIX ? ret_bound->unix_len > 0 : ret_bound->port != 0;
 }
 
 /* Whether the primary may join the group: sockets of different users never do. */
@@ -100,7 +100,10 @@ static int make_ours(const struct trap *t, const struct port *port)
 {
 	if (t->facts.uid == port->like.uid)
 		return 0;
-	return fchown(t->fd, port->like.uid, (gid_t)-1) < 0 ? -errno : 0;
+	if (fchown(t->fd, port->like.uid, (gid_t)-1) < 0)
+		return -errno;
+	fault_point("broker_make_ours");
+	return 0;
 }
 
 /*
@@ -124,6 +127,7 @@ static int bind_member(const struct trap *t, struct port *port)
 		sock_restore_sharing(t->fd, &before);
 		if (t->facts.uid != port->like.uid)
 			(void)!fchown(t->fd, t->facts.uid, (gid_t)-1);
+		fault_point("broker_make_theirs");
 	}
 	return r;
 }
@@ -265,10 +269,31 @@ static int bind_unique(struct trap *t, uint16_t port)
 	return r;
 }
 
+/* A predecessor of ours had bound it, and died before it could say so. */
+static bool is_our_work(const struct trap *t, const struct bind_judgement *j,
+			const struct addr *bound)
+{
+	const struct berth_owner owner = owner_of(t);
+	struct addr wanted = t->addr;
+	struct port *port;
+
+	if (j->verdict == BIND_UNIQUE)
+		wanted.port = j->unique_port;
+	if (!t->is_resumed || !addr_equal(bound, &wanted))
+		return false;
+	port = ports_find(t->broker->ports, &wanted);
+	if (port && port->kind == PORT_PENDING)
+		port->like = t->facts;
+	if (port && (port->kind == PORT_STEERED || port->kind == PORT_PENDING))
+		port_note_bound(port, &owner, t->facts.cookie);
+	return true;
+}
+
 static enum outcome on_bind(struct trap *t, int *result)
 {
 	struct bind_wish wish = { .addr = &t->addr, .slot = t->client->source.slot };
 	struct bind_judgement j;
+	struct addr bound;
 
 	if (!read_address(t) || take_socket(t, result) == PASS)
 		return PASS;
@@ -290,8 +315,8 @@ static enum outcome on_bind(struct trap *t, int *result)
 
 	if (j.verdict == BIND_PASS)
 		return PASS;
-	if (is_bound(t))
-		return answer(result, -EINVAL);
+	if (is_bound(t, &bound))
+		return answer(result, is_our_work(t, &j, &bound) ? 0 : -EINVAL);
 	switch (j.verdict) {
 	case BIND_PASS: return PASS;
 	case BIND_UNIQUE: return answer(result, bind_unique(t, j.unique_port));
@@ -385,22 +410,46 @@ static enum outcome decide(struct trap *t, int *result)
 	}
 }
 
+static enum broker_result serve(struct trap *t)
+{
+	struct broker_client *client = t->client;
+	int result = 0;
+	int r = 0;
+
+	switch (decide(t, &result)) {
+	case PASS: r = notif_pass(client->notify_fd, t->call.id); break;
+	case ANSWER: r = notif_answer(client->notify_fd, t->call.id, result); break;
+	case SENT: break;
+	}
+	notif_record_clear(t->broker->record);
+	/* Before we explain: the last descriptor of a dead worker's socket must not be ours. */
+	drop_fd(&t->fd);
+	if (result < 0 && t->call.number != SYS_socket)
+		complain(t->broker, client, -result, &t->addr);
+	return r < 0 ? BROKER_NOTHING : BROKER_ANSWERED;
+}
+
 enum broker_result broker_serve(struct broker *b, struct broker_client *client)
 {
 	struct trap t = { .broker = b, .client = client, .fd = NO_FD };
-	int result = 0;
-	int r = notif_receive(client->notify_fd, &t.call);
+	int r = notif_receive(client->notify_fd, b->record, client->run, &t.call);
 
 	if (r < 0)
 		return r == -ENODEV ? BROKER_DESERTED : BROKER_NOTHING;
-	switch (decide(&t, &result)) {
-	case PASS: r = notif_pass(client->notify_fd, t.call.id); break;
-	case ANSWER: r = notif_answer(client->notify_fd, t.call.id, result); break;
-	case SENT: break;
-	}
-	/* Before we explain: the last descriptor of a dead worker's socket must not be ours. */
-	drop_fd(&t.fd);
-	if (result < 0 && t.call.number != SYS_socket)
-		complain(b, client, -result, &t.addr);
-	return r < 0 ? BROKER_NOTHING : BROKER_ANSWERED;
+	return serve(&t);
+}
+
+void broker_resume(struct broker *b, struct broker_client *(*find)(void *data, uint64_t run),
+		   void *data)
+{
+	struct trap t = { .broker = b, .fd = NO_FD, .is_resumed = true };
+	uint64_t run;
+
+	if (!notif_record_find(b->record, &run, &t.call))
+		return;
+	t.client = find(data, run);
+	if (t.client && t.client->notify_fd >= 0 &&
+	    notif_still_waits(t.client->notify_fd, t.call.id) == 0)
+		(void)serve(&t);
+	notif_record_clear(b->record);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/message.h"
+#include "os/notif.h"
 #include "primary/output.h"
 #include "primary/ports.h"
 
@@ -29,6 +30,7 @@ struct broker {
 	const struct app_config *config;
 	struct output *output;
 	uint64_t netns_cookie;
+	struct notif_record *record; /* of the call that is being answered */
 
 	/* The worker of @slot listens at @port, and gets its connections from now on. */
 	void (*on_listening)(struct broker *b, unsigned slot, const struct port *port);
@@ -50,5 +52,15 @@ enum broker_result {
  * that looking for the holder of a port takes.
  */
 enum broker_result broker_serve(struct broker *b, struct broker_client *client);
+
+/*
+ * broker_resume - answer the call that our predecessor may have died over
+ *
+ * @find:  the client with this run, NULL if there is none any more
+ *
+ * What it had done already is taken for done. As broker_serve() otherwise.
+ */
+void broker_resume(struct broker *b, struct broker_client *(*find)(void *data, uint64_t run),
+		   void *data);
 
 #endif

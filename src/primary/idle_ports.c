@@ -22,6 +22,7 @@ struct shared_sockets {
 	bool is_held[PORT_TABLE_MAX];
 	size_t n;
 	pid_t self;
+	pid_t keeper;
 };
 
 static int by_inode(const void *one, const void *two)
@@ -36,7 +37,7 @@ static int note_holder(const struct procfs_hit *hit, void *arg)
 {
 	struct shared_sockets *s = arg;
 
-	s->is_held[hit->index] |= hit->pid != s->self;
+	s->is_held[hit->index] |= hit->pid != s->self && hit->pid != s->keeper;
 	return 0;
 }
 
@@ -47,6 +48,7 @@ static void find_shared(const struct ports *p, struct shared_sockets *s)
 
 	memset(s, 0, sizeof(*s));
 	s->self = getpid();
+	s->keeper = keep_pid(p->keep);
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
 		if (p->at[i] && p->at[i]->kind == PORT_SHARED)
 			s->inodes[s->n++] = (uint32_t)p->at[i]->like.inode;

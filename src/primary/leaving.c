@@ -16,11 +16,14 @@
 
 struct leaver {
 	struct leaver *next;
-	int fd;
+	int fd;         /* our own, or NO_FD: */
+	uint32_t berth; /* the keeper's copy of this one's */
 	int64_t closes_at_ms;
 };
 
 struct leaving {
+	struct keep *keep;
+	struct berth_indices *indices;
 	uv_timer_t timer;
 	struct leaver *first; /* the next to close */
 	struct leaver **last;
@@ -35,6 +38,16 @@ static void arm(struct leaving *l)
 	(void)uv_timer_start(&l->timer, on_timer, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
 }
 
+static void close_socket(struct leaving *l, struct leaver *one)
+{
+	/* Only now: the next berth of this index stores its copy under the same name. */
+	if (one->fd < 0) {
+		keep_drop(l->keep, "berth/%u", (unsigned)one->berth);
+		berth_indices_give_back(l->indices, one->berth);
+	}
+	drop_fd(&one->fd);
+}
+
 static void close_first(struct leaving *l)
 {
 	struct leaver *gone = l->first;
@@ -42,7 +55,7 @@ static void close_first(struct leaving *l)
 	l->first = gone->next;
 	if (!l->first)
 		l->last = &l->first;
-	drop_fd(&gone->fd);
+	close_socket(l, gone);
 	free(gone);
 }
 
@@ -57,18 +70,17 @@ static void on_timer(uv_timer_t *timer)
 		arm(l);
 }
 
-void leaving_add(struct leaving *l, int fd)
+static void add(struct leaving *l, int fd, uint32_t berth)
 {
-	struct leaver *one;
+	struct leaver early = { .fd = fd, .berth = berth };
+	struct leaver *one = calloc(1, sizeof(*one));
 
-	if (fd < 0)
-		return;
-	one = calloc(1, sizeof(*one));
 	if (!one) {
-		(void)close(fd); /* early: better than never */
+		close_socket(l, &early); /* better than never */
 		return;
 	}
 	one->fd = fd;
+	one->berth = berth;
 	one->closes_at_ms = clock_ms() + LEAVE_AFTER_MS;
 	*l->last = one;
 	l->last = &one->next;
@@ -76,13 +88,27 @@ void leaving_add(struct leaving *l, int fd)
 		arm(l);
 }
 
-int leaving_new(uv_loop_t *loop, struct leaving **ret_leaving)
+void leaving_add(struct leaving *l, int fd)
+{
+	if (fd >= 0)
+		add(l, fd, 0);
+}
+
+void leaving_add_berth(struct leaving *l, uint32_t berth)
+{
+	add(l, NO_FD, berth);
+}
+
+int leaving_new(uv_loop_t *loop, struct keep *keep, struct berth_indices *indices,
+		struct leaving **ret_leaving)
 {
 	struct leaving *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
 	l->last = &l->first;
+	l->keep = keep;
+	l->indices = indices;
 	(void)uv_timer_init(loop, &l->timer);
 	*ret_leaving = l;
 	return 0;

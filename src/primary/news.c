@@ -5,7 +5,6 @@
 
 #include "base/container_of.h"
 #include "base/own.h"
-#include "os/peek.h"
 #include "primary/berths.h"
 
 /*
@@ -30,21 +29,9 @@ struct news {
 
 /* --- waking workers --- */
 
-/* Without a copy of our own: the worker may have moved the socket to another number. */
-static int borrow_socket(struct berth *b, int *ret_fd)
-{
-	if (owner_open_socket(&b->owner, b->cookie, ret_fd) == 0)
-		return 0;
-	if (peek_find_socket(b->owner.process, b->inode, &b->owner.fd) < 0)
-		return -ESRCH;
-	return owner_open_socket(&b->owner, b->cookie, ret_fd);
-}
-
 static bool has_queue(struct berth *b, int *ret_borrowed)
 {
-	if (b->fd >= 0)
-		return sock_has_queue(b->fd);
-	return borrow_socket(b, ret_borrowed) == 0 && sock_has_queue(*ret_borrowed);
+	return berth_borrow(b, ret_borrowed) == 0 && sock_has_queue(*ret_borrowed);
 }
 
 static void knock(struct berth *b)
@@ -53,7 +40,7 @@ static void knock(struct berth *b)
 
 	b->n_knocks--;
 	if (has_queue(b, &borrowed))
-		sock_wake(b->fd >= 0 ? b->fd : borrowed);
+		sock_wake(borrowed);
 	else if (b->n_knocks < KNOCKS - 1)
 		b->n_knocks = 0; /* empty twice: it's served */
 }
@@ -111,9 +98,12 @@ static uint64_t count_connections(const struct port *port)
 
 static bool has_any_queue(const struct port *port)
 {
-	for (const struct berth *b = port->berths; b; b = b->next)
-		if (b->fd >= 0 && sock_has_queue(b->fd))
+	for (struct berth *b = port->berths; b; b = b->next) {
+		own_fd borrowed = NO_FD;
+
+		if (has_queue(b, &borrowed))
 			return true;
+	}
 	return false;
 }
 
@@ -197,6 +187,10 @@ int news_new(struct ports *p, struct news **ret_news)
 	(void)uv_timer_init(p->loop, &n->look_again);
 	n->calls.data = n->knock_again.data = n->look_again.data = n;
 	n->n_handles = 3;
+	/* A predecessor may have died between a word of the program's and what it asks for. */
+	n->knock_ms = KNOCK_FIRST_MS;
+	(void)uv_timer_start(&n->knock_again, on_knock_again, KNOCK_FIRST_MS, 0);
+	(void)uv_timer_start(&n->look_again, on_look_again, LOOK_EVERY_MS, 0);
 	*ret_news = n;
 	return uv_poll_start(&n->calls, UV_READABLE, on_call);
 }

@@ -7,18 +7,16 @@
 #include <string.h>
 
 #include "base/container_of.h"
-
-/* Longer than this, the queue is flushed before it grows: a pipe's usual size. */
-#define QUEUE_FULL ((size_t)64 * 1024)
+#include "primary/journal_file.h"
 
 /*
- * What a full queue may still get: one line of any worker, in JSON, where a byte may
- * become six, and the primary's messages.
+ * Longer than this, the queue is flushed before it grows: a pipe's usual size. The rest
+ * of JOURNAL_QUEUE_MAX is for what a full queue may still get: one line of any worker,
+ * in JSON, where a byte may become six, and the primary's messages.
  */
-#define QUEUE_MAX ((size_t)1024 * 1024)
+#define QUEUE_FULL ((size_t)64 * 1024)
 
-#define QUEUE_KEPT  ((size_t)256 * 1024) /* memory that an empty queue keeps */
-#define WRITE_BYTES ((size_t)64 * 1024)  /* written at once, at most */
+#define WRITE_BYTES ((size_t)64 * 1024) /* written at once, at most */
 
 static void on_room(uv_poll_t *room, int status, int events)
 {
@@ -29,7 +27,8 @@ static void on_room(uv_poll_t *room, int status, int events)
 	outlet_flush(t);
 }
 
-int outlet_init(struct outlet *t, uv_loop_t *loop, int fd, const struct outlet_events *events)
+int outlet_init(struct outlet *t, uv_loop_t *loop, int fd, const struct outlet_events *events,
+		struct journal *journal)
 {
 	struct sink sink;
 	int err = sink_init(&sink, fd);
@@ -37,15 +36,12 @@ int outlet_init(struct outlet *t, uv_loop_t *loop, int fd, const struct outlet_e
 	if (err)
 		return err;
 
-	*t = (struct outlet){ .sink = sink, .events = events };
+	*t = (struct outlet){ .sink = sink, .events = events, .journal = journal };
 	if (sink.wait_fd >= 0)
 		err = uv_poll_init(loop, &t->room, sink.wait_fd);
-	if (err) {
+	if (err)
 		sink_done(&t->sink);
-		return err;
-	}
-	buf_init(&t->queue, QUEUE_MAX);
-	return 0;
+	return err;
 }
 
 unsigned outlet_close(struct outlet *t, uv_close_cb on_closed, void *data)
@@ -60,12 +56,21 @@ unsigned outlet_close(struct outlet *t, uv_close_cb on_closed, void *data)
 void outlet_done(struct outlet *t)
 {
 	sink_done(&t->sink);
-	buf_done(&t->queue);
+}
+
+size_t outlet_size(const struct outlet *t)
+{
+	return journal_queued(t->journal).size;
+}
+
+size_t outlet_dropped(const struct outlet *t)
+{
+	return t->journal->now.n_dropped;
 }
 
 bool outlet_is_full(const struct outlet *t)
 {
-	return t->queue.size >= QUEUE_FULL;
+	return outlet_size(t) >= QUEUE_FULL;
 }
 
 static size_t count_lines(struct span text)
@@ -83,7 +88,7 @@ static size_t count_lines(struct span text)
 
 size_t outlet_count_lines(const struct outlet *t)
 {
-	return count_lines(buf_span(&t->queue));
+	return count_lines(journal_queued(t->journal));
 }
 
 static void block(struct outlet *t)
@@ -103,14 +108,30 @@ static void unblock(struct outlet *t)
 	t->events->resumed(t);
 }
 
+/* Commits @next, with so many lines more that were lost because of @error. */
+static void lose(struct outlet *t, struct journal_state *next, int error, size_t n_lines)
+{
+	bool is_news = next->error == 0;
+
+	next->n_dropped += n_lines;
+	next->error = error;
+	journal_commit(t->journal, next);
+	if (is_news)
+		t->events->changed(t, error, outlet_dropped(t));
+}
+
 void outlet_lose(struct outlet *t, int error, size_t n_lines)
 {
-	bool is_news = t->error == 0;
+	struct journal_state next = journal_next(t->journal);
 
-	t->n_dropped += n_lines;
-	t->error = error;
-	if (is_news)
-		t->events->changed(t, error, t->n_dropped);
+	lose(t, &next, error, n_lines);
+}
+
+static void use_queue(struct journal_state *next, size_t size)
+{
+	next->queue_begin += (uint32_t)size;
+	if (next->queue_begin == next->queue_end)
+		next->queue_begin = next->queue_end = 0;
 }
 
 /*
@@ -119,38 +140,42 @@ void outlet_lose(struct outlet *t, int error, size_t n_lines)
  */
 static void drop_queue(struct outlet *t, int error)
 {
-	struct span queued = buf_span(&t->queue);
+	struct journal_state next = journal_next(t->journal);
+	struct span queued = journal_queued(t->journal);
 	size_t n_lines = count_lines(queued);
 	size_t kept = 0;
 
 	if (error == EPIPE) {
-		t->is_in_line = false;
-	} else if (t->is_in_line) {
+		next.is_in_line = false;
+	} else if (next.is_in_line) {
 		kept = (size_t)((const char *)memchr(queued.at, '\n', queued.size) - queued.at) + 1;
 		n_lines--;
 	}
-	buf_truncate(&t->queue, kept);
+	next.queue_end = next.queue_begin + (uint32_t)kept;
+	use_queue(&next, 0);
 	unblock(t);
-	outlet_lose(t, error, n_lines);
+	lose(t, &next, error, n_lines);
 }
 
 static void wrote(struct outlet *t, size_t size)
 {
-	size_t n_dropped = t->n_dropped;
+	struct journal_state next = journal_next(t->journal);
+	bool had_error = next.error != 0;
+	size_t n_dropped = next.n_dropped;
 
-	t->is_in_line = buf_span(&t->queue).at[size - 1] != '\n';
-	buf_consume(&t->queue, size);
-	if (t->error == 0)
-		return;
-	t->error = 0;
-	t->n_dropped = 0;
-	t->events->changed(t, 0, n_dropped);
+	next.is_in_line = journal_queued(t->journal).at[size - 1] != '\n';
+	next.error = 0;
+	next.n_dropped = 0;
+	use_queue(&next, size);
+	journal_commit(t->journal, &next);
+	if (had_error)
+		t->events->changed(t, 0, n_dropped);
 }
 
 /* Returns whether to go on. */
 static bool write_some(struct outlet *t)
 {
-	struct span queued = buf_span(&t->queue);
+	struct span queued = journal_queued(t->journal);
 	size_t size = queued.size < WRITE_BYTES ? queued.size : WRITE_BYTES;
 	ssize_t n;
 
@@ -180,8 +205,7 @@ void outlet_flush(struct outlet *t)
 		continue;
 	t->is_flushing = false;
 
-	if (t->queue.size == 0 && t->queue.capacity > QUEUE_KEPT)
-		buf_done(&t->queue);
+	journal_file_give_back(journal_idle_queue(t->journal));
 }
 
 bool outlet_wait(struct outlet *t, int timeout_ms)

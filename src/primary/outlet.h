@@ -8,6 +8,11 @@
  *   next line is tried again: a disk may get space, a FIFO a reader.
  *
  * However it ends, a reader never sees a part of a line that the rest does not follow.
+ *
+ * The queue lies in the journal (core/journal.h), where a successor finds it if we are
+ * killed. What was written is taken off it right after the write. A kill that falls into
+ * the write, or between these two, is the one that a reader can notice: the successor
+ * cannot know how much was taken, and writes those bytes again rather than lose any.
  */
 #ifndef BERTH_PRIMARY_OUTLET_H
 #define BERTH_PRIMARY_OUTLET_H
@@ -17,6 +22,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "core/journal.h"
 #include "os/sink.h"
 
 struct outlet;
@@ -34,26 +40,26 @@ struct outlet_events {
 
 struct outlet {
 	struct sink sink;
-	struct buf queue; /* whole lines; of the first one, only what is left to write */
+	struct journal *journal; /* has the queue: of its first line, what is left to write */
 	const struct outlet_events *events;
 	uv_poll_t room; /* watches the sink while blocked, if it can be watched */
 	bool is_blocked;
 	bool is_flushing;
-	bool is_in_line; /* a part of a line was written, the rest is first in the queue */
-	int error;       /* why lines are being dropped, or 0 */
-	size_t n_dropped;
 };
 
 /*
  * outlet_init - begin to write to @fd
  *
- * @fd:      stays yours, must stay open until outlet_done()
- * @events:  must stay valid as long
+ * @fd:       stays yours, must stay open until outlet_done()
+ * @events:   must stay valid as long
+ * @journal:  begun or opened; stays yours and valid as long. What it has queued is
+ *            written with the next outlet_flush()
  *
  * Returns 0 or -errno, as sink_init() does. The loop's thread only, as for all calls
  * here; only outlet_wait() blocks.
  */
-int outlet_init(struct outlet *t, uv_loop_t *loop, int fd, const struct outlet_events *events);
+int outlet_init(struct outlet *t, uv_loop_t *loop, int fd, const struct outlet_events *events,
+		struct journal *journal);
 
 /*
  * Stops watching. Calls @on_closed for each of the handles closed, in the loop, with
@@ -61,8 +67,14 @@ int outlet_init(struct outlet *t, uv_loop_t *loop, int fd, const struct outlet_e
  */
 unsigned outlet_close(struct outlet *t, uv_close_cb on_closed, void *data);
 
-/* Frees the rest, after the last on_closed. What is still queued is lost. */
+/* Frees the rest, after the last on_closed. What is still queued stays in the journal. */
 void outlet_done(struct outlet *t);
+
+/* How many bytes the queue holds. */
+size_t outlet_size(const struct outlet *t);
+
+/* How many lines were dropped since that began; 0 if none are being dropped. */
+size_t outlet_dropped(const struct outlet *t);
 
 /* Whether the queue is long enough to be flushed before more is appended. */
 bool outlet_is_full(const struct outlet *t);

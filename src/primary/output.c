@@ -14,12 +14,15 @@
 #include "base/own.h"
 #include "os/clock.h"
 #include "os/sink.h"
+#include "primary/journal_file.h"
 #include "primary/outlet.h"
 #include "primary/output_lane.h"
+#include "primary/output_lines.h"
 
 #define SETTLE_STALL_MS 1000
 #define SETTLE_TOTAL_MS 5000
 #define NOTES_WAIT_MAX  ((size_t)512 * 1024)   /* bytes before stderr; more messages are dropped */
+#define NOTE_MAX        ((size_t)64 * 1024)    /* of a message with all that stands before it */
 #define TEXT_SIZE       (MESSAGE_TEXT_MAX + 1) /* so that what is cut here is marked as cut later */
 
 enum {
@@ -36,6 +39,8 @@ enum {
 struct output {
 	struct output_lane lanes[N_WAYS];
 	struct message_style styles[N_WAYS]; /* one for each lane */
+	struct journal_file journal;
+	struct output_end end;
 	unsigned n_lanes;
 	unsigned n_closing; /* handles that the loop still knows */
 	bool is_quiet;
@@ -48,15 +53,31 @@ static struct output_lane *lane_of(struct output *o, int way)
 
 /* --- berth's own messages --- */
 
+static bool append_note(struct output_lane *lane, struct span note)
+{
+	struct journal_state next;
+
+	if (!journal_make_room(lane->journal, note.size))
+		return false;
+	next = journal_next(lane->journal);
+	journal_append(lane->journal, &next, note);
+	journal_commit(lane->journal, &next);
+	return true;
+}
+
 static void queue_note(struct output *o, const struct message_note *note)
 {
 	struct output_lane *lane = lane_of(o, ERR);
 	struct outlet *outlet = &lane->outlet;
+	struct buf text;
 
-	if (outlet->queue.size > NOTES_WAIT_MAX)
+	buf_init(&text, NOTE_MAX);
+	if (outlet_size(outlet) > NOTES_WAIT_MAX)
 		outlet_lose(outlet, ENOBUFS, 1);
-	else if (!message_from_berth(lane->style, note, &outlet->queue))
+	else if (!message_from_berth(lane->style, note, &text) ||
+		 !append_note(lane, buf_span(&text)))
 		outlet_lose(outlet, ENOMEM, 1);
+	buf_done(&text);
 	outlet_flush(outlet);
 }
 
@@ -158,31 +179,66 @@ static int add_lane(struct output *o, uv_loop_t *loop, const struct output_optio
 {
 	struct output_lane *lane = &o->lanes[o->n_lanes];
 	struct message_style *style = &o->styles[o->n_lanes];
-	int err = output_lane_init(lane, loop, fd, style, &events[o->n_lanes]);
+	int err = output_lane_init(lane, loop, fd, style, &events[o->n_lanes],
+				   &o->journal.ways[o->n_lanes]);
 
 	if (err)
 		return err;
+	lane->end = &o->end;
 	style->is_json = options->is_json;
 	style->is_colour = may_colour(&lane->outlet.sink);
 	o->n_lanes++;
 	return 0;
 }
 
+/* Makes a new journal where there is none, or none to go on with. */
+static int open_journal(struct output *o, int fd, unsigned n_lanes, int *ret_refused)
+{
+	int err = fd == NO_FD ? 0 : journal_file_take(&o->journal, fd, n_lanes);
+
+	*ret_refused = err;
+	return fd == NO_FD || err ? journal_file_make(&o->journal, n_lanes) : 0;
+}
+
+static void say_refused(struct output *o, int error)
+{
+	output_say(o, MESSAGE_WARNING, "output_journal_refused",
+		   "the journal of the output is %s: what was not shown yet is lost",
+		   error == -EPROTONOSUPPORT ? "of another version of berth"
+		   : error == -EBADMSG       ? "damaged"
+					     : strerror(-error));
+}
+
+static int init(struct output *o, uv_loop_t *loop, const struct output_options *options)
+{
+	bool is_one = sink_is_same(options->stdout_fd, options->stderr_fd);
+	int refused = 0;
+	int err = open_journal(o, options->journal_fd, is_one ? 1 : N_WAYS, &refused);
+
+	if (!err)
+		err = add_lane(o, loop, options, options->stdout_fd);
+	if (!err && !is_one)
+		err = add_lane(o, loop, options, options->stderr_fd);
+	for (unsigned i = 0; !err && i < o->n_lanes; i++)
+		err = output_lane_take_over(&o->lanes[i]);
+	if (!err && refused)
+		say_refused(o, refused);
+	return err;
+}
+
 int output_new(uv_loop_t *loop, const struct output_options *options, struct output **ret_output)
 {
-	struct output *o = calloc(1, sizeof(*o));
+	struct output *o;
 	int err;
 
+	if (options->stdout_fd <= 0 || options->stderr_fd <= 0 || options->journal_fd == 0)
+		return -EINVAL;
+	o = calloc(1, sizeof(*o));
 	if (!o)
 		return -ENOMEM;
-	if (options->stdout_fd <= 0 || options->stderr_fd <= 0) {
-		(void)output_free(o);
-		return -EINVAL;
-	}
 	o->is_quiet = options->is_quiet;
-	err = add_lane(o, loop, options, options->stdout_fd);
-	if (!err && !sink_is_same(options->stdout_fd, options->stderr_fd))
-		err = add_lane(o, loop, options, options->stderr_fd);
+	o->journal.fd = NO_FD;
+	err = init(o, loop, options);
 	if (err) {
 		(void)output_free(o);
 		return err;
@@ -191,12 +247,18 @@ int output_new(uv_loop_t *loop, const struct output_options *options, struct out
 	return 0;
 }
 
+int output_journal_fd(const struct output *o)
+{
+	return o->journal.fd;
+}
+
 /* --- the end --- */
 
 static void free_now(struct output *o)
 {
 	for (unsigned i = 0; i < o->n_lanes; i++)
 		output_lane_done(&o->lanes[i]);
+	journal_file_done(&o->journal);
 	free(o);
 }
 
@@ -215,7 +277,7 @@ static void settle(struct output *o)
 		struct output_lane *lane = &o->lanes[i];
 		size_t n_left = output_lane_settle(lane, SETTLE_STALL_MS, SETTLE_TOTAL_MS);
 
-		n_left += lane->outlet.n_dropped;
+		n_left += outlet_dropped(&lane->outlet);
 		if (n_left > 0 && lane != lane_of(o, ERR))
 			output_say(o, MESSAGE_WARNING, "output_lost",
 				   "%s took no more, lines lost: at least %zu", way_name(o, lane),
@@ -248,13 +310,39 @@ void output_fit(struct output *o, const char *app, unsigned n_workers)
 	}
 }
 
-int output_stream_open(struct output *o, const struct message_source *source, int which, int fd,
+int output_stream_open(struct output *o, const struct message_source *source,
+		       const struct output_stream_name *name, int fd,
 		       struct output_stream **ret_stream)
 {
-	bool is_stderr = which == STDERR_FILENO;
+	return output_lane_open(lane_of(o, name->is_stderr ? ERR : OUT), source, name, fd,
+				ret_stream);
+}
 
-	return output_lane_open(lane_of(o, is_stderr ? ERR : OUT), source,
-				is_stderr ? "stderr" : "stdout", fd, ret_stream);
+void output_tell_ends(struct output *o,
+		      void (*tell)(void *data, const struct message_source *source, uint64_t id),
+		      void *data)
+{
+	o->end.tell = tell;
+	o->end.data = data;
+}
+
+void output_each_stream(struct output *o,
+			void (*visit)(void *data, const struct message_source *source, uint64_t id,
+				      int fd),
+			void *data)
+{
+	const struct output_stream *s;
+
+	for (unsigned i = 0; i < o->n_lanes; i++)
+		TAILQ_FOREACH(s, &o->lanes[i].streams, in_all)
+	if (s->fd >= 0)
+		visit(data, &s->source, s->id, s->fd);
+}
+
+void output_adopted(struct output *o)
+{
+	for (unsigned i = 0; i < o->n_lanes; i++)
+		output_lane_adopted(&o->lanes[i]);
 }
 
 void output_stream_finish(struct output_stream *s)

@@ -7,12 +7,19 @@
  * and nothing is lost. When it is gone, or the disk is full, their output is dropped
  * and counted, and the workers go on.
  *
+ * We may be killed at any instruction. What was read and not written is in a journal,
+ * which a successor takes: it needs the journal's fd and the read ends of the pipes,
+ * which somebody else must have kept. Then no byte is lost. The bytes of one write() to
+ * stdout or stderr, 64 KiB at most, are written twice if the kill fell into it, or came
+ * before it was noted; no other kill can be noticed by a reader.
+ *
  * All calls: from the loop's thread only. SIGPIPE and SIGXFSZ must be ignored.
  */
 #ifndef BERTH_PRIMARY_OUTPUT_H
 #define BERTH_PRIMARY_OUTPUT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "core/message.h"
@@ -20,11 +27,18 @@
 struct output;
 struct output_stream;
 
+/* A worker's stream, for the journal. */
+struct output_stream_name {
+	uint64_t id; /* the same for a successor, no other stream's, and not 0 */
+	bool is_stderr;
+};
+
 struct output_options {
 	int stdout_fd; /* STDOUT_FILENO, but for tests */
 	int stderr_fd;
-	bool is_json;  /* each line an object; else text */
-	bool is_quiet; /* MESSAGE_INFO is not shown */
+	int journal_fd; /* of another process that has died, or NO_FD */
+	bool is_json;   /* each line an object; else text */
+	bool is_quiet;  /* MESSAGE_INFO is not shown */
 };
 
 /*
@@ -34,8 +48,11 @@ struct output_options {
  *               not changed (not made non-blocking, either)
  * @ret_output:  free with output_free()
  *
+ * What is in the journal is shown first. A journal that is none, or in another form, or
+ * damaged, is left alone with a warning, and a new one made: what it held is lost.
+ *
  * Colours are used on a terminal, unless NO_COLOR is set or TERM is "dumb". Returns 0;
- * -EINVAL if an fd is 0 or less, -EBADF if it is not open, -ENOMEM, -EMFILE and such.
+ * -EINVAL if an fd is 0 (or less, but for journal_fd), -EBADF if it is not open, -ENOMEM, -EMFILE and such.
  * Never blocks.
  */
 int output_new(uv_loop_t *loop, const struct output_options *options, struct output **ret_output);
@@ -54,19 +71,52 @@ struct output *output_free(struct output *o);
 void output_fit(struct output *o, const char *app, unsigned n_workers);
 
 /*
+ * The journal's fd, for somebody to keep for a successor, who gives it as journal_fd.
+ * It stays ours, and the same until output_free(). NO_FD if the journal could not have
+ * a file, for RLIMIT_FSIZE.
+ */
+int output_journal_fd(const struct output *o);
+
+/*
  * output_stream_open - show what a worker writes
  *
  * @source:      copied
- * @which:       STDOUT_FILENO or STDERR_FILENO: the worker's, and so ours
+ * @name:        copied; where the journal has a beginning of a line, or more, of this
+ *               stream, it is continued
  * @fd:          the read end of a pipe that nobody else reads; it is made non-blocking.
  *               On success the stream owns it
  * @ret_stream:  valid until output_stream_finish() or output_free()
  *
- * Returns 0; -ENOMEM, -ENAMETOOLONG for an app's name, -EPERM or -EEXIST if @fd cannot be
- * watched. Never blocks.
+ * Returns 0; -ENOMEM, -ENAMETOOLONG for an app's name, -ENOSPC if 4,096 streams are open,
+ * -EPERM or -EEXIST if @fd cannot be watched. Never blocks.
  */
-int output_stream_open(struct output *o, const struct message_source *source, int which, int fd,
+int output_stream_open(struct output *o, const struct message_source *source,
+		       const struct output_stream_name *name, int fd,
 		       struct output_stream **ret_stream);
+
+/*
+ * output_tell_ends - be told of each stream that has ended
+ *
+ * Its pipe has been read to the end, and nothing of it need be kept: @tell is called with
+ * @data, the worker and the stream's id.
+ */
+void output_tell_ends(struct output *o,
+		      void (*tell)(void *data, const struct message_source *source, uint64_t id),
+		      void *data);
+
+/* Calls @visit for each stream whose pipe is open; @fd stays the stream's. Never blocks. */
+void output_each_stream(struct output *o,
+			void (*visit)(void *data, const struct message_source *source, uint64_t id,
+				      int fd),
+			void *data);
+
+/*
+ * output_adopted - all streams that go on were opened again
+ *
+ * For a successor, once: what the journal has of others is shown and forgotten. Never
+ * blocks.
+ */
+void output_adopted(struct output *o);
 
 /*
  * output_stream_finish - the worker has died

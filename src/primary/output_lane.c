@@ -12,8 +12,9 @@
 #include "base/own.h"
 #include "core/app_config.h"
 #include "core/lines.h"
+#include "primary/output_lines.h"
 
-#define READ_SIZE ((size_t)64 * 1024) /* a pipe's usual capacity */
+#define LINE_MAX_BYTES JOURNAL_QUEUE_MAX /* of a line with all that stands before it */
 
 /*
  * A turn's work: every byte read counts, and every line and read counts for as much as
@@ -21,21 +22,6 @@
  */
 #define TURN_BUDGET ((size_t)256 * 1024)
 #define STEP_COST   ((size_t)256)
-
-struct output_stream {
-	struct output_lane *lane; /* NULL once that is closed */
-	TAILQ_ENTRY(output_stream) in_all;
-	TAILQ_ENTRY(output_stream) in_waiting;
-	uv_poll_t readable;
-	int fd; /* NO_FD after the pipe's end */
-	bool is_waiting;
-	bool is_finished; /* nobody else knows it any more */
-	bool is_closed;   /* the loop does not know it any more */
-	struct lines lines;
-	struct message_source source;
-	const char *name;
-	char app[APP_NAME_MAX + 1];
-};
 
 static void free_if_unused(struct output_stream *s)
 {
@@ -56,7 +42,8 @@ static void on_stream_closed(uv_handle_t *handle)
 
 static void close_pipe(struct output_stream *s)
 {
-	lines_done(&s->lines);
+	if (s->fd < 0)
+		return;
 	uv_close((uv_handle_t *)&s->readable, on_stream_closed);
 	drop_fd(&s->fd);
 }
@@ -66,22 +53,7 @@ static void spend(struct output_lane *lane, size_t work)
 	lane->budget -= work < lane->budget ? work : lane->budget;
 }
 
-static void put_line(struct output_stream *s, struct span text)
-{
-	struct output_lane *lane = s->lane;
-	struct message_line line = {
-		.when = lane->when,
-		.source = &s->source,
-		.stream = s->name,
-		.text = text,
-	};
-
-	if (!message_from_worker(lane->style, &line, &lane->outlet.queue))
-		outlet_lose(&lane->outlet, ENOMEM, 1);
-	spend(lane, STEP_COST);
-	if (outlet_is_full(&lane->outlet))
-		outlet_flush(&lane->outlet);
-}
+/* --- turns --- */
 
 static void on_readable(uv_poll_t *readable, int status, int events);
 
@@ -94,9 +66,9 @@ static void wait_in_queue(struct output_stream *s)
 /* What was read is dealt with: the pipe's next bytes may come. */
 static void read_on(struct output_stream *s)
 {
-	if (s->lane->is_settling)
+	if (s->lane->is_settling || (s->is_unclaimed && s->is_finished))
 		wait_in_queue(s);
-	else if (!uv_is_active((uv_handle_t *)&s->readable))
+	else if (s->fd >= 0 && !uv_is_active((uv_handle_t *)&s->readable))
 		(void)uv_poll_start(&s->readable, UV_READABLE, on_readable);
 }
 
@@ -112,30 +84,38 @@ static void make_lines(struct output_lane *lane)
 	struct span line;
 
 	while (!lane->outlet.is_blocked && lane->budget > 0) {
-		if (!lines_next(&s->lines, &lane->unread, &line)) {
+		if (lines_next(&s->lines, &lane->unread, &line)) {
+			output_lines_put(s, line);
+			spend(lane, STEP_COST);
+			continue;
+		}
+		output_lines_note(s);
+		if (lane->unread.size == 0) {
 			lane->reading = NULL;
 			read_on(s);
 			return;
 		}
-		put_line(s, line);
 	}
-	(void)uv_poll_stop(&s->readable);
+	if (s->fd >= 0)
+		(void)uv_poll_stop(&s->readable);
 }
 
 static void end_stream(struct output_stream *s)
 {
-	struct span line;
-
-	if (lines_last(&s->lines, &line))
-		put_line(s, line);
+	s->is_ended = true;
+	output_lines_end(s);
+	if (s->lane->end && s->lane->end->tell)
+		s->lane->end->tell(s->lane->end->data, &s->source, s->id);
+	spend(s->lane, STEP_COST);
 	close_pipe(s);
+	free_if_unused(s);
 }
 
-/* The outlet takes lines, and `input` is free. */
+/* The outlet takes lines, and the input is used up. */
 static void read_pipe(struct output_stream *s)
 {
 	struct output_lane *lane = s->lane;
-	ssize_t n = read(s->fd, lane->input, READ_SIZE);
+	ssize_t n = s->fd >= 0 ? output_lines_read(s) : 0;
 
 	spend(lane, STEP_COST + (n > 0 ? (size_t)n : 0));
 	if (lane->style->is_json)
@@ -143,9 +123,9 @@ static void read_pipe(struct output_stream *s)
 
 	if (n > 0) {
 		lane->reading = s;
-		lane->unread = (struct span){ .at = lane->input, .size = (size_t)n };
+		lane->unread = journal_input(lane->journal);
 		make_lines(lane);
-	} else if (n < 0 && (errno == EINTR || (errno == EAGAIN && !lane->is_settling))) {
+	} else if (n == -EINTR || (n == -EAGAIN && !lane->is_settling)) {
 		read_on(s);
 	} else {
 		end_stream(s); /* its end; or, when settling, all that there is */
@@ -208,20 +188,90 @@ static void on_readable(uv_poll_t *readable, int status, int events)
 		output_lane_resume(lane);
 }
 
-int output_lane_init(struct output_lane *lane, uv_loop_t *loop, int fd,
-		     const struct message_style *style, const struct outlet_events *events)
+/* --- the journal's streams --- */
+
+static int take_over_stream(struct output_lane *lane, uint32_t number)
 {
-	own_free char *input = malloc(READ_SIZE);
+	struct output_stream *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	output_lines_init(s, lane, number);
+	s->is_unclaimed = true;
+	s->held_peak = LINES_SIZE_MAX; /* for all we know */
+	TAILQ_INSERT_TAIL(&lane->streams, s, in_all);
+	lane->n_unclaimed++;
+	if (number == lane->journal->now.input_stream)
+		lane->reading = s;
+	return 0;
+}
+
+int output_lane_take_over(struct output_lane *lane)
+{
+	const struct journal *j = lane->journal;
+
+	for (uint32_t i = 0; i < j->n_streams; i++) {
+		int err = j->block->streams[i].id ? take_over_stream(lane, i) : 0;
+
+		if (err)
+			return err;
+	}
+	lane->unread = journal_input(j);
+	(void)clock_wall_text(lane->when);
+	if (lane->reading || outlet_size(&lane->outlet) > 0)
+		(void)uv_idle_start(&lane->turn, on_turn);
+	return 0;
+}
+
+static struct output_stream *find_unclaimed(const struct output_lane *lane, uint64_t id)
+{
+	struct output_stream *s;
+
+	if (lane->n_unclaimed == 0)
+		return NULL;
+	for (s = TAILQ_FIRST(&lane->streams); s; s = TAILQ_NEXT(s, in_all)) {
+		if (s->is_unclaimed && !s->is_ended &&
+		    lane->journal->block->streams[s->number].id == id)
+			return s;
+	}
+	return NULL;
+}
+
+void output_lane_adopted(struct output_lane *lane)
+{
+	struct output_stream *s;
+
+	for (s = TAILQ_FIRST(&lane->streams); s; s = TAILQ_NEXT(s, in_all)) {
+		if (!s->is_unclaimed || s->is_finished)
+			continue;
+		s->is_finished = true;
+		if (s != lane->reading && !s->is_waiting)
+			wait_in_queue(s);
+	}
+	lane->n_unclaimed = 0;
+	if (!lane->outlet.is_blocked)
+		output_lane_resume(lane);
+}
+
+/* --- the rest --- */
+
+int output_lane_init(struct output_lane *lane, uv_loop_t *loop, int fd,
+		     const struct message_style *style, const struct outlet_events *events,
+		     struct journal *journal)
+{
 	int err;
 
-	if (!input)
-		return -ENOMEM;
-	*lane = (struct output_lane){ .loop = loop, .style = style, .budget = TURN_BUDGET };
-	err = outlet_init(&lane->outlet, loop, fd, events);
+	*lane = (struct output_lane){
+		.loop = loop,
+		.style = style,
+		.journal = journal,
+		.budget = TURN_BUDGET,
+	};
+	err = outlet_init(&lane->outlet, loop, fd, events, journal);
 	if (err)
 		return err;
 
-	lane->input = take_ptr(input);
+	buf_init(&lane->text, LINE_MAX_BYTES);
 	TAILQ_INIT(&lane->streams);
 	TAILQ_INIT(&lane->waiting);
 	(void)uv_idle_init(loop, &lane->turn);
@@ -236,8 +286,7 @@ unsigned output_lane_close(struct output_lane *lane, uv_close_cb on_closed, void
 		TAILQ_REMOVE(&lane->streams, s, in_all);
 		s->lane = NULL;
 		s->is_finished = true;
-		if (s->fd >= 0)
-			close_pipe(s);
+		close_pipe(s);
 		free_if_unused(s);
 	}
 	lane->turn.data = data;
@@ -248,34 +297,59 @@ unsigned output_lane_close(struct output_lane *lane, uv_close_cb on_closed, void
 void output_lane_done(struct output_lane *lane)
 {
 	outlet_done(&lane->outlet);
-	free(lane->input);
-	lane->input = NULL;
+	buf_done(&lane->text);
+}
+
+static void watch_pipe(struct output_stream *s, int fd)
+{
+	s->fd = fd;
+	s->is_closed = false;
+	if (s != s->lane->reading)
+		read_on(s);
+}
+
+static int open_unclaimed(struct output_stream *s, int fd)
+{
+	int err = uv_poll_init(s->lane->loop, &s->readable, fd);
+
+	if (err)
+		return err;
+	s->is_unclaimed = false;
+	s->lane->n_unclaimed--;
+	watch_pipe(s, fd);
+	return 0;
 }
 
 int output_lane_open(struct output_lane *lane, const struct message_source *source,
-		     const char *stream, int fd, struct output_stream **ret_stream)
+		     const struct output_stream_name *name, int fd,
+		     struct output_stream **ret_stream)
 {
-	own_free struct output_stream *s = calloc(1, sizeof(*s));
-	size_t app_size = strlen(source->app);
+	struct output_stream *unclaimed = find_unclaimed(lane, name->id);
+	own_free struct output_stream *s = unclaimed ? NULL : calloc(1, sizeof(*s));
+	uint32_t number;
 	int err;
 
+	if (unclaimed) {
+		err = open_unclaimed(unclaimed, fd);
+		if (!err)
+			*ret_stream = unclaimed;
+		return err;
+	}
 	if (!s)
 		return -ENOMEM;
-	if (app_size > APP_NAME_MAX)
+	if (strlen(source->app) > APP_NAME_MAX)
 		return -ENAMETOOLONG;
+	number = journal_add_stream(lane->journal, name->id, source, name->is_stderr);
+	if (number == JOURNAL_NO_STREAM)
+		return -ENOSPC;
+	output_lines_init(s, lane, number);
 	err = uv_poll_init(lane->loop, &s->readable, fd);
-	if (err)
+	if (err) {
+		output_lines_end(s);
 		return err;
-
-	memcpy(s->app, source->app, app_size + 1);
-	s->source = *source;
-	s->source.app = s->app;
-	s->name = stream;
-	s->fd = fd;
-	s->lane = lane;
-	lines_init(&s->lines, LINES_SIZE_MAX);
+	}
 	TAILQ_INSERT_TAIL(&lane->streams, s, in_all);
-	read_on(s);
+	watch_pipe(s, fd);
 	*ret_stream = take_ptr(s);
 	return 0;
 }
@@ -293,7 +367,7 @@ size_t output_lane_settle(struct output_lane *lane, int stall_ms, int64_t total_
 
 	lane->is_settling = true;
 	TAILQ_FOREACH(s, &lane->streams, in_all)
-	if (s->fd >= 0 && !s->is_waiting && s != lane->reading)
+	if (!s->is_ended && !s->is_waiting && s != lane->reading)
 		wait_in_queue(s);
 
 	while ((lane->outlet.is_blocked || has_work(lane)) && clock_ms() < end_ms) {

@@ -3,6 +3,7 @@
  */
 #include "primary/ports.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
@@ -14,9 +15,9 @@
 #include "primary/leaving.h"
 #include "primary/news.h"
 
-static enum steer_policy steer_policy(enum app_policy policy)
+enum steer_policy ports_policy(const struct ports *p)
 {
-	switch (policy) {
+	switch (p->config->policy) {
 	case POLICY_RANDOM_TWO: return STEER_RANDOM_TWO;
 	case POLICY_HASH: return STEER_HASH;
 	case POLICY_ROUND_ROBIN: break;
@@ -24,14 +25,48 @@ static enum steer_policy steer_policy(enum app_policy policy)
 	return STEER_ROUND_ROBIN;
 }
 
-int ports_init(struct ports *p, uv_loop_t *loop, const struct app_config *config, bool will_steer)
+int ports_init(struct ports *p, uv_loop_t *loop, struct keep *keep, const struct app_config *config,
+	       bool will_steer)
 {
 	memset(p, 0, sizeof(*p));
 	p->loop = loop;
+	p->keep = keep;
 	p->config = config;
 	p->will_steer = will_steer;
 	p->indices = calloc(1, sizeof(*p->indices));
 	return p->indices ? idle_ports_new(p, &p->idle) : -ENOMEM;
+}
+
+/* The number makes it unique, the rest is for people who look into the keeper. */
+static const char *anchor_name(const struct port *port, char ret_name[static KEEPER_NAME_SIZE])
+{
+	char text[ADDR_TEXT_MAX];
+
+	(void)snprintf(ret_name, KEEPER_NAME_SIZE, "anchor/%u/%s%.100s", port->id,
+		       port_addr(port)->family == AF_UNIX ? "" : "tcp/",
+		       addr_text(port_addr(port), text));
+	return ret_name;
+}
+
+uint32_t ports_next_opening(struct ports *p)
+{
+	if (++p->n_openings == 0)
+		p->n_openings = 1; /* 0 would be an empty seat */
+	return p->n_openings;
+}
+
+int port_store(const struct port *port)
+{
+	char name[KEEPER_NAME_SIZE];
+
+	return keep_store(port->ports->keep, port->fd, "%s", anchor_name(port, name));
+}
+
+static void forget(const struct port *port)
+{
+	char name[KEEPER_NAME_SIZE];
+
+	keep_drop(port->ports->keep, "%s", anchor_name(port, name));
 }
 
 static struct port *port_free(struct port *port)
@@ -41,11 +76,14 @@ static struct port *port_free(struct port *port)
 	if (port->watch)
 		anchor_watch_stop(port);
 	if (port->kind == PORT_STEERED) {
-		(void)steer_clear_key(p->steer, port_addr(port));
+		/* Before there's the program again, a port without its socket goes, too. */
+		if (p->steer)
+			(void)steer_clear_key(p->steer, port_addr(port));
 		berth_indices_give_back(p->indices, port->anchor);
 	}
 	berths_free(port);
 	unix_path_done(&port->path);
+	forget(port);
 	drop_fd(&port->fd);
 	port_table_remove(&p->table, port->id);
 	p->at[port->id] = NULL;
@@ -87,6 +125,22 @@ static int port_new(struct ports *p, const struct addr *a, struct port **ret_por
 	return 0;
 }
 
+int port_resume(struct ports *p, const struct addr *a, unsigned id, struct port **ret_port)
+{
+	struct port *port = calloc(1, sizeof(*port));
+	char name[KEEPER_NAME_SIZE];
+
+	if (!port)
+		return -ENOMEM;
+	port->ports = p;
+	port->id = id;
+	port_table_put(&p->table, a, id);
+	p->at[id] = port;
+	port->fd = keep_take(p->keep, "%s", anchor_name(port, name));
+	*ret_port = port;
+	return 0;
+}
+
 const struct addr *port_addr(const struct port *port)
 {
 	return &port->ports->table.addrs[port->id];
@@ -109,8 +163,12 @@ static int begin_steering(struct port *port)
 
 	if (anchor == BERTH_INDEX_NONE)
 		return -ENOBUFS;
+	/* First, so that a successor goes on where we ended, with the same index. */
+	port->kind = PORT_STEERED;
+	port->anchor = anchor;
+	keep_save(p->keep);
 	memset(table, 0, sizeof(*table));
-	table->policy = steer_policy(p->config->policy);
+	table->policy = ports_policy(p);
 	table->anchor = anchor;
 	r = steer_set_key(p->steer, port_addr(port), port->id);
 	if (r == 0)
@@ -121,11 +179,9 @@ static int begin_steering(struct port *port)
 	if (r < 0) {
 		(void)steer_clear_key(p->steer, port_addr(port));
 		berth_indices_give_back(p->indices, anchor);
-		return r;
+		port->kind = PORT_HELD;
 	}
-	port->kind = PORT_STEERED;
-	port->anchor = anchor;
-	return 0;
+	return r;
 }
 
 /* What a listening socket needs to be a port: steered, or shared and watched. */
@@ -136,9 +192,11 @@ static int begin(struct port *port)
 	if (port->ports->steer && port_addr(port)->family != AF_UNIX)
 		return begin_steering(port);
 	port->kind = PORT_SHARED;
-	r = unix_path_init(&port->path, port_addr(port));
+	r = unix_path_init(&port->path, port_addr(port), port->ports->origin);
 	if (r == 0 && port_addr(port)->family != AF_UNIX)
 		r = anchor_watch_start(port);
+	if (r == 0)
+		keep_save(port->ports->keep);
 	return r;
 }
 
@@ -146,20 +204,43 @@ static int claim(struct port *port, const struct addr *a, const struct sock_fact
 {
 	int r;
 
+	keep_save(port->ports->keep); /* a Unix socket leaves a file that somebody must remove */
 	if (a->family == AF_UNSPEC)
-		return sock_hold(a->port, &port->fd);
-	if (port->ports->will_steer)
+		r = sock_hold(a->port, &port->fd);
+	else if (port->ports->will_steer)
 		r = sock_claim(a, like, &port->fd);
 	else
 		r = sock_claim_alone(a, &port->fd);
-	return r < 0 ? r : sock_facts(port->fd, &port->like);
+	if (r == 0)
+		r = port_store(port);
+	if (r == 0 && a->family != AF_UNSPEC)
+		r = sock_facts(port->fd, &port->like);
+	if (r == 0)
+		keep_save(port->ports->keep);
+	return r;
+}
+
+/* Whether a predecessor of ours has claimed it, if only by a worker that said which address it is. */
+static bool is_claimed(const struct ports *p, const struct addr *a)
+{
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
+		const struct addr *b = p->at[i] ? port_addr(p->at[i]) : NULL;
+
+		if (b && (addr_equal(a, b) || (a->family == AF_UNSPEC && p->at[i]->is_named &&
+					       b->family != AF_UNIX && b->port == a->port)))
+			return true;
+	}
+	return false;
 }
 
 static int claim_listed(struct ports *p, const struct addr *a)
 {
 	struct port *port;
-	int r = port_new(p, a, &port);
+	int r;
 
+	if (is_claimed(p, a))
+		return 0;
+	r = port_new(p, a, &port);
 	if (r < 0)
 		return r;
 	port->is_named = true;
@@ -169,6 +250,13 @@ static int claim_listed(struct ports *p, const struct addr *a)
 	if (r < 0)
 		(void)port_free(port);
 	return r;
+}
+
+void ports_drop_unclaimed(struct ports *p)
+{
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (p->at[i] && p->at[i]->is_unclaimed)
+			(void)port_free(p->at[i]);
 }
 
 int ports_claim_listed(struct ports *p, size_t *ret_failed)
@@ -193,6 +281,12 @@ struct port *ports_find_other(struct ports *p, const struct addr *a)
 	return NULL;
 }
 
+/* Whether it is claimed, and no more than that. */
+static bool is_to_begin(const struct port *port)
+{
+	return port->kind == PORT_HELD && port_addr(port)->family != AF_UNSPEC;
+}
+
 /* Steering was expected, and cannot be had: the door that was opened for its group shuts. */
 static int claim_again(struct ports *p)
 {
@@ -202,7 +296,7 @@ static int claim_again(struct ports *p)
 	for (unsigned i = 0; r == 0 && i < PORT_TABLE_MAX; i++) {
 		struct port *port = p->at[i];
 
-		if (!port || !port_addr(port)->port || port_addr(port)->family == AF_UNSPEC)
+		if (!port || !port_addr(port)->port || !is_to_begin(port))
 			continue;
 		drop_fd(&port->fd);
 		r = claim(port, port_addr(port), NULL);
@@ -220,7 +314,7 @@ int ports_begin_steering(struct ports *p, struct steer *steer)
 			return r;
 	}
 	if (steer) {
-		int r = leaving_new(p->loop, &p->leaving);
+		int r = leaving_new(p->loop, p->keep, p->indices, &p->leaving);
 
 		if (r == 0)
 			r = news_new(p, &p->news);
@@ -229,7 +323,7 @@ int ports_begin_steering(struct ports *p, struct steer *steer)
 	}
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
 		struct port *port = p->at[i];
-		int r = port && port_addr(port)->family != AF_UNSPEC ? begin(port) : 0;
+		int r = port && is_to_begin(port) ? begin(port) : 0;
 
 		if (r < 0)
 			return r;
@@ -244,6 +338,19 @@ struct port *ports_held(struct ports *p, unsigned any_port)
 	return port && port_addr(port)->family == AF_UNSPEC ? port : NULL;
 }
 
+void port_replace_held(struct port *port)
+{
+	struct port *held = ports_held(port->ports, port->any_port);
+
+	if (held) {
+		/* Else a successor would claim what --listen names once more. */
+		port->is_named = true;
+		keep_save(port->ports->keep);
+		(void)port_free(held);
+	}
+	port->any_port = PORT_NONE;
+}
+
 int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *like,
 		unsigned any_port, struct port **ret_port)
 {
@@ -253,6 +360,7 @@ int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *
 
 	if (r < 0)
 		return r;
+	port->any_port = any_port;
 	if (held)
 		(void)sock_loosen(held->fd);
 	r = claim(port, a, like);
@@ -264,10 +372,7 @@ int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *
 			(void)sock_tighten(held->fd);
 		return r;
 	}
-	if (held) {
-		port->is_named = true;
-		(void)port_free(held);
-	}
+	port_replace_held(port);
 	if (like->has_freebind)
 		port->like.has_freebind = true;
 	idle_ports_note(port);
@@ -275,13 +380,16 @@ int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *
 	return 0;
 }
 
-int ports_note_pending(struct ports *p, const struct addr *a, struct port **ret_port)
+int ports_note_pending(struct ports *p, const struct addr *a, unsigned any_port,
+		       struct port **ret_port)
 {
 	int r = port_new(p, a, ret_port);
 
 	if (r < 0)
 		return r;
 	(*ret_port)->kind = PORT_PENDING;
+	(*ret_port)->any_port = any_port;
+	keep_save(p->keep);
 	idle_ports_note(*ret_port);
 	return 0;
 }
@@ -290,6 +398,7 @@ void port_note_bound(struct port *port, const struct berth_owner *owner, uint64_
 {
 	port->pending = *owner;
 	port->pending_cookie = cookie;
+	keep_save(port->ports->keep);
 }
 
 int owner_open_socket(const struct berth_owner *owner, uint64_t cookie, int *ret_fd)
@@ -340,6 +449,7 @@ void ports_stop_catching(struct ports *p)
 			continue;
 		anchor_watch_stop(port);
 		(void)steer_clear_socket(p->steer, port->anchor);
+		forget(port);
 		drop_fd(&port->fd);
 	}
 }

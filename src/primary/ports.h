@@ -21,6 +21,7 @@
 #include "os/sock.h"
 #include "os/steer.h"
 #include "os/unix_path.h"
+#include "primary/keep.h"
 
 /* A port's index in the table is its number for the steering program. */
 static_assert(PORT_TABLE_MAX == STEER_PORTS_MAX, "the program has room for every port");
@@ -49,7 +50,7 @@ struct berth {
 	uint32_t index; /* in the steering maps */
 	uint64_t cookie;
 	uint64_t inode;
-	int fd;            /* our copy of the socket, NO_FD where we cannot see its other holders */
+	bool is_copied;    /* the keeper has it, too: where we can see its other holders */
 	uint64_t n_moved;  /* connections that came by migration, when we last looked */
 	unsigned n_knocks; /* wake-ups that are still to be tried */
 	struct berth_owner owner;
@@ -59,7 +60,8 @@ struct port {
 	struct ports *ports;
 	unsigned id; /* in the table, and in the steering maps */
 	enum port_kind kind;
-	bool is_named; /* by --listen */
+	bool is_named;     /* by --listen */
+	bool is_unclaimed; /* a predecessor of ours died before it had its socket */
 	int64_t idle_since_ms;
 	int fd;                 /* the anchor, or the shared socket */
 	uint32_t anchor;        /* its index in the steering maps */
@@ -75,6 +77,8 @@ struct port {
 
 struct ports {
 	uv_loop_t *loop;
+	struct keep *keep;
+	pid_t origin; /* for names that outlive us */
 	const struct app_config *config;
 	bool will_steer;     /* as far as we know before the program is loaded */
 	struct steer *steer; /* NULL in the shared tier */
@@ -95,22 +99,27 @@ struct ports {
 /*
  * ports_init - begin without any port
  *
- * @config:      borrowed until ports_done()
+ * @keep:        where the sockets are kept; borrowed, as @config, until ports_done()
  * @will_steer:  whether the steering program will probably be loaded
  *
  * Returns 0 or -ENOMEM; ports_done() it either way.
  */
-int ports_init(struct ports *p, uv_loop_t *loop, const struct app_config *config, bool will_steer);
+int ports_init(struct ports *p, uv_loop_t *loop, struct keep *keep, const struct app_config *config,
+	       bool will_steer);
 
 /* Closes everything, and removes the files of Unix sockets. */
 void ports_done(struct ports *p);
+
+/* Forgets the ports that a predecessor died over before it had their sockets. */
+void ports_drop_unclaimed(struct ports *p);
 
 /*
  * ports_claim_listed - claim what --listen names, before steering is loaded
  *
  * @ret_failed: the index in config->listen of the one that failed
  *
- * A file that a dead process left at a Unix path is removed. Returns 0;
+ * What a predecessor has claimed stays as it is. A file that a dead process left at a
+ * Unix path is removed. Returns 0;
  * -EADDRINUSE if somebody has it; another -errno as bind() and listen() give it.
  */
 int ports_claim_listed(struct ports *p, size_t *ret_failed);
@@ -123,6 +132,15 @@ int ports_claim_listed(struct ports *p, size_t *ret_failed);
  * Returns 0 or -errno; then some of the ports may obey and some may not.
  */
 int ports_begin_steering(struct ports *p, struct steer *steer);
+
+/*
+ * port_resume - take a port that a predecessor of ours has noted
+ *
+ * @id: in its table, and free in ours
+ *
+ * With the socket that the keeper has, or none. Returns 0 or -ENOMEM.
+ */
+int port_resume(struct ports *p, const struct addr *a, unsigned id, struct port **ret_port);
 
 /* The port of just this address, or NULL. */
 struct port *ports_find(struct ports *p, const struct addr *a);
@@ -151,8 +169,15 @@ int ports_claim(struct ports *p, const struct addr *a, const struct sock_facts *
  */
 struct port *ports_held(struct ports *p, unsigned any_port);
 
-/* A worker has bound @a in the shared tier, and may listen there. 0 or -errno. */
-int ports_note_pending(struct ports *p, const struct addr *a, struct port **ret_port);
+/* @port takes the place of the one that held "any address" for it, if there is one. */
+void port_replace_held(struct port *port);
+
+/*
+ * A worker binds @a in the shared tier, and may listen there then; @any_port is as for
+ * ports_claim(). 0 or -errno.
+ */
+int ports_note_pending(struct ports *p, const struct addr *a, unsigned any_port,
+		       struct port **ret_port);
 
 /*
  * owner_open_socket - our own descriptor of a worker's socket, by where it was seen
@@ -171,6 +196,15 @@ bool port_is_bound(const struct port *port);
 
 /* Its socket is of no more use: gives the port up, whoever named it. */
 void port_drop(struct port *port);
+
+/* Gives the keeper the port's own socket. 0 or -errno. */
+int port_store(const struct port *port);
+
+/* A number that no seat has had, and not 0. */
+uint32_t ports_next_opening(struct ports *p);
+
+/* The policy of our user's, as the steering program knows it. */
+enum steer_policy ports_policy(const struct ports *p);
 
 /* Makes the names of Unix sockets again that a worker took away when it left. */
 void ports_restore_names(struct ports *p);

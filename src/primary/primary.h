@@ -1,9 +1,14 @@
 /*
- * The primary: claims the ports, starts the workers of one app and looks after
- * them until it is told to stop.
+ * The primary: takes over what its keeper has (nothing, the first time), claims
+ * the ports, starts the workers of one app and looks after them until it is told
+ * to stop. It may be killed at any moment: its successor goes on.
  */
 #ifndef BERTH_PRIMARY_PRIMARY_H
 #define BERTH_PRIMARY_PRIMARY_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <uv.h>
 
 #include "core/app_config.h"
 
@@ -17,15 +22,54 @@ enum primary_exit {
 	PRIMARY_NOT_FOUND = 127,
 };
 
+struct primary;
+
+/* The control API, which stands above the primary. */
+struct primary_api {
+	/*
+	 * Begins to answer. @fd: the socket that listens; NO_FD: it's made, and the primary's
+	 * then. 0 or -errno.
+	 */
+	int (*begin)(struct primary *p, uv_loop_t *loop, const char *app, int *fd);
+
+	/* Ends it; berth ends, too, and the socket's file goes. */
+	void (*end)(struct primary *p, const char *app, int fd);
+};
+
+struct primary_start {
+	const struct app_config *config; /* checked; stays yours */
+	const struct primary_api *api;
+	int link_fd;       /* to the keeper; the primary's own */
+	char *const *argv; /* our own command line, for a new keeper */
+};
+
 /*
- * primary_run - run an app in the foreground
+ * primary_run - be the primary of an app
  *
- * @config: checked; stays yours
- *
- * Returns the exit code for the process, when all workers have ended: blocks
- * until then. Takes the process over: its signals, its children, its limit of
- * open files, its stdout and stderr. Main thread only.
+ * Returns when all workers have ended and the keeper has been told berth's exit
+ * code: that one. Blocks until then. Takes the process over: its signals, its
+ * limit of open files, its stdout and stderr. Main thread only.
  */
-int primary_run(const struct app_config *config);
+int primary_run(const struct primary_start *start);
+
+/* What the API asks of the primary, in its thread. See control.h for the meaning of results. */
+json_t *primary_describe(struct primary *p);
+json_t *primary_describe_upgrade(struct primary *p);
+
+/* @n_workers: how many are wanted. 0; -EINVAL for a number that can't be, -EBUSY while stopping. */
+int primary_scale(struct primary *p, int n_workers);
+unsigned primary_n_wanted(const struct primary *p);
+
+/* @binary: NULL for the program that runs. 0, -EALREADY, -EBUSY or -errno. */
+int primary_upgrade(struct primary *p, const char *binary, uint64_t *ret_number);
+
+/*
+ * primary_check_state - whether this program could take over
+ *
+ * @fd: the state that the running primary has left with its keeper
+ *
+ * Returns PRIMARY_DONE or PRIMARY_FAILED, each with a sentence on stdout. Touches nothing.
+ */
+int primary_check_state(int fd);
 
 #endif

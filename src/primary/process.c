@@ -5,6 +5,7 @@
 #include "primary/process.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,12 +13,46 @@
 
 #include "base/container_of.h"
 #include "base/own.h"
+#include "os/fault.h"
 #include "os/notif.h"
+#include "os/procfs.h"
 #include "os/tree.h"
 #include "primary/output.h"
+#include "primary/run_log.h"
 
 #define KILL_AGAIN_FIRST_MS 10
 #define KILL_AGAIN_MAX_MS   1000
+
+/* --- descriptors and their names --- */
+
+#define RUN_NAME "%s/%s.%u/%" PRIu64 /* of a descriptor of one run */
+
+static int store(struct process *p, const char *what, int fd)
+{
+	return keep_store(p->keep, fd, RUN_NAME, what, p->client.source.app, p->client.source.slot,
+			  p->client.run);
+}
+
+static void forget(struct process *p, const char *what)
+{
+	keep_drop(p->keep, RUN_NAME, what, p->client.source.app, p->client.source.slot,
+		  p->client.run);
+}
+
+static int take(struct process *p, const char *what)
+{
+	return keep_take(p->keep, RUN_NAME, what, p->client.source.app, p->client.source.slot,
+			 p->client.run);
+}
+
+void process_store(struct process *p)
+{
+	(void)store(p, "worker", p->pidfd);
+	if (p->client.notify_fd >= 0)
+		(void)store(p, "notify", p->client.notify_fd);
+	if (p->report_fd >= 0)
+		(void)store(p, "channel", p->report_fd);
+}
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -54,6 +89,7 @@ static void become_gone(struct process *p)
 	if (p->is_gone || !p->has_exited)
 		return;
 	p->is_gone = true;
+	forget(p, "notify");
 	(void)uv_timer_stop(&p->again);
 	close_poll(&p->notify_poll, &p->is_notifying, &p->client.notify_fd);
 }
@@ -76,8 +112,11 @@ static void on_notify(uv_poll_t *handle, int status, int events)
 static void begin_serving(struct process *p, int notify_fd)
 {
 	p->client.notify_fd = notify_fd;
-	if (open_poll(p, &p->notify_poll, &p->is_notifying, notify_fd, on_notify) == 0)
+	if (open_poll(p, &p->notify_poll, &p->is_notifying, notify_fd, on_notify) == 0 &&
+	    store(p, "notify", notify_fd) == 0) {
+		spawn_go(p->report_fd);
 		return;
+	}
 	/* Its calls would wait for ever: without our end they fail. */
 	drop_fd(&p->client.notify_fd);
 	process_signal_leader(p, SIGKILL);
@@ -98,6 +137,7 @@ static void read_reports(struct process *p)
 			process_signal_leader(p, SIGKILL);
 			break;
 		case SPAWN_REPORT_RUNNING:
+			forget(p, "channel");
 			close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
 			return;
 		}
@@ -111,16 +151,25 @@ static void on_report(uv_poll_t *handle, int status, int events)
 	read_reports(container_of(handle, struct process, report_poll));
 }
 
-void process_exited(struct process *p, int status)
+static void finish_streams(struct process *p)
 {
-	if (p->is_reporting)
-		read_reports(p);
-	close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
-	p->has_exited = true;
 	for (int i = 0; i < 2; i++) {
 		output_stream_finish(p->streams[i]);
 		p->streams[i] = NULL;
 	}
+}
+
+void process_exited(struct process *p, int status)
+{
+	if (p->has_exited)
+		return;
+	if (p->is_reporting)
+		read_reports(p);
+	forget(p, "channel");
+	close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
+	close_poll(&p->end_poll, &p->is_watched, &p->end_fd);
+	p->has_exited = true;
+	finish_streams(p);
 	if (p->client.notify_fd < 0 || notif_is_deserted(p->client.notify_fd))
 		become_gone(p);
 	if (p->has_failed)
@@ -150,15 +199,24 @@ bool process_is_gone(const struct process *p)
 
 void process_signal_leader(const struct process *p, int signal)
 {
-	if (!p->has_exited)
-		(void)syscall(SYS_pidfd_send_signal, p->pidfd, signal, NULL, 0);
+	if (p->has_exited)
+		return;
+	(void)syscall(SYS_pidfd_send_signal, p->pidfd, signal, NULL, 0);
+	fault_point("process_signal_leader");
+}
+
+/* An orphan's end is seen before its new parent has reaped it. */
+static bool is_reaped(const struct process *p)
+{
+	return p->has_exited && syscall(SYS_pidfd_send_signal, p->pidfd, 0, NULL, 0) < 0;
 }
 
 void process_signal_rest(const struct process *p, int signal)
 {
 	const struct tree tree = {
 		.leader = process_pid(p),
-		.is_reaped = p->has_exited,
+		.is_reaped = is_reaped(p),
+		.is_adrift = p->origin != keep_pid(p->keep),
 		.mark = p->mark,
 		.sign = p->sign,
 	};
@@ -176,6 +234,8 @@ void process_kill(struct process *p)
 	p->again_ms = KILL_AGAIN_FIRST_MS;
 	(void)uv_timer_start(&p->again, on_again, p->again_ms, 0);
 }
+
+/* --- start --- */
 
 struct pipes {
 	int ours[2]; /* what the worker writes to its stdout and stderr */
@@ -232,18 +292,61 @@ static int start_leader(struct process *p, const struct process_start *start,
 	return 0;
 }
 
-/* From here on there is a process: what goes wrong with it is told by its end. */
-static void watch_leader(struct process *p, struct pipes *pipes)
+static int open_streams(struct process *p, struct pipes *pipes)
 {
-	static const int which[2] = { STDOUT_FILENO, STDERR_FILENO };
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < 2; i++) {
-		r = output_stream_open(p->broker->output, &p->client.source, which[i],
-				       pipes->ours[i], &p->streams[i]);
+		struct output_stream_name name = {
+			.id = run_log_id(p->client.run, (unsigned)i),
+			.is_stderr = i == 1,
+		};
+
+		if (pipes->ours[i] < 0)
+			continue;
+		r = output_stream_open(p->broker->output, &p->client.source, &name, pipes->ours[i],
+				       &p->streams[i]);
 		if (r == 0)
 			(void)take_fd(&pipes->ours[i]);
 	}
+	return r;
+}
+
+static void on_end(uv_poll_t *handle, int status, int events)
+{
+	struct process *p = container_of(handle, struct process, end_poll);
+
+	(void)status;
+	(void)events;
+	process_exited(p, PROCESS_STATUS_UNKNOWN);
+}
+
+static int watch_end(struct process *p)
+{
+	/* The loop owns one of its own: ours serves for signals until the end. */
+	int fd = fcntl(p->pidfd, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return -errno;
+	p->end_fd = fd;
+	return open_poll(p, &p->end_poll, &p->is_watched, fd, on_end);
+}
+
+void process_become_orphan(struct process *p)
+{
+	if (p->has_exited || p->is_orphan)
+		return;
+	p->is_orphan = true;
+	if (watch_end(p) < 0)
+		output_say_worker(p->broker->output, &p->client.source, MESSAGE_ERROR,
+				  "worker_unwatched", "cannot be watched: its end will be missed");
+}
+
+/* From here on there is a process: what goes wrong with it is told by its end. */
+static void watch_leader(struct process *p, struct pipes *pipes)
+{
+	int r = open_streams(p, pipes);
+
 	if (r == 0)
 		r = open_poll(p, &p->report_poll, &p->is_reporting, p->report_fd, on_report);
 	if (r == 0)
@@ -253,40 +356,132 @@ static void watch_leader(struct process *p, struct pipes *pipes)
 	process_signal_leader(p, SIGKILL);
 }
 
-int process_new(const struct process_start *start, struct process **ret_process)
+/* Our successor must find all of it, before the child is more than a copy of us. */
+static void store_all(struct process *p, const struct pipes *pipes)
+{
+	process_store(p);
+	for (unsigned i = 0; i < 2; i++)
+		(void)run_log_store(p->keep, &p->client.source, run_log_id(p->client.run, i),
+				    pipes->ours[i]);
+	if (keep_pid(p->keep) == getppid())
+		keep_watch(p->keep, process_pid(p));
+	else
+		process_become_orphan(p);
+}
+
+static struct process *process_alloc(const struct process_start *start)
 {
 	struct process *p = calloc(1, sizeof(*p));
-	struct pipes pipes = { { NO_FD, NO_FD }, { NO_FD, NO_FD } };
-	int r;
 
 	if (!p)
-		return -ENOMEM;
+		return NULL;
 	p->loop = start->loop;
+	p->keep = start->keep;
 	p->broker = start->broker;
 	p->events = start->events;
 	p->owner = start->owner;
-	p->pidfd = p->report_fd = p->client.notify_fd = NO_FD;
+	p->pidfd = p->report_fd = p->end_fd = p->client.notify_fd = NO_FD;
 	p->client.source = (struct message_source){
 		.app = p->broker->config->name,
 		.slot = start->who.slot,
 		.generation = start->who.generation,
 	};
-	p->mark = spawn_mark(start->n_run);
+	p->origin = start->origin;
+	p->mark = spawn_mark(start->origin, start->n_run);
 	p->client.run = start->n_run;
 	(void)snprintf(p->sign, sizeof(p->sign), "BERTH_RUN=%s", start->who.run);
+	(void)uv_timer_init(p->loop, &p->again);
+	p->again.data = p;
+	p->n_handles++;
+	return p;
+}
+
+int process_new(const struct process_start *start, struct process **ret_process)
+{
+	struct process *p = process_alloc(start);
+	struct pipes pipes = { { NO_FD, NO_FD }, { NO_FD, NO_FD } };
+	int r;
+
+	if (!p)
+		return -ENOMEM;
 	r = open_pipes(&pipes);
 	if (r == 0)
 		r = start_leader(p, start, &pipes);
 	if (r < 0) {
 		close_pipes(&pipes);
-		free(p);
+		(void)process_free(p);
 		return r;
 	}
-	(void)uv_timer_init(p->loop, &p->again);
-	p->again.data = p;
-	p->n_handles++;
+	store_all(p, &pipes);
 	watch_leader(p, &pipes);
 	close_pipes(&pipes);
+	*ret_process = p;
+	return 0;
+}
+
+/* --- going on with a predecessor's --- */
+
+static void take_descriptors(struct process *p, struct pipes *pipes)
+{
+	p->pidfd = take(p, "worker");
+	p->report_fd = take(p, "channel");
+	p->client.notify_fd = take(p, "notify");
+	for (unsigned i = 0; i < 2; i++)
+		pipes->ours[i] =
+			run_log_take(p->keep, &p->client.source, run_log_id(p->client.run, i));
+}
+
+static void resume_leader(struct process *p)
+{
+	if (p->has_exited) {
+		forget(p, "channel");
+		drop_fd(&p->report_fd);
+		return;
+	}
+	/* Whose end no keeper tells: it was started when there was another, or has none. */
+	if (procfs_parent(process_pid(p)) != keep_pid(p->keep))
+		process_become_orphan(p);
+	if (p->client.notify_fd < 0) {
+		/* Its filter may have gone with our predecessor: it must not run without. */
+		p->has_failed = true;
+		p->failure = (struct spawn_failure){ SPAWN_STAGE_SETUP, ECANCELED };
+		process_signal_leader(p, SIGKILL);
+	} else if (p->report_fd >= 0) {
+		spawn_go(p->report_fd);
+	}
+	if (p->report_fd >= 0)
+		(void)open_poll(p, &p->report_poll, &p->is_reporting, p->report_fd, on_report);
+}
+
+int process_resume(const struct process_start *start, const struct process_remains *remains,
+		   struct process **ret_process)
+{
+	struct process *p = process_alloc(start);
+	struct pipes pipes = { { NO_FD, NO_FD }, { NO_FD, NO_FD } };
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->client.source.pid = remains->pid;
+	p->client.unique_port = remains->unique_port;
+	p->has_exited = remains->has_exited;
+	p->has_failed = remains->has_failed;
+	memcpy(p->ports, remains->ports, sizeof(p->ports));
+	take_descriptors(p, &pipes);
+	r = open_streams(p, &pipes);
+	close_pipes(&pipes);
+	if (r < 0)
+		output_say_worker(p->broker->output, &p->client.source, MESSAGE_ERROR,
+				  "worker_unwatched", "its output cannot be read: %s",
+				  strerror(-r));
+	if (p->client.notify_fd >= 0 && !remains->is_gone)
+		(void)open_poll(p, &p->notify_poll, &p->is_notifying, p->client.notify_fd,
+				on_notify);
+	resume_leader(p);
+	if (p->has_exited)
+		finish_streams(p);
+	if (p->has_exited && p->client.notify_fd < 0)
+		become_gone(p);
 	*ret_process = p;
 	return 0;
 }
@@ -296,7 +491,10 @@ struct process *process_free(struct process *p)
 	if (!p)
 		return NULL;
 	p->is_freed = true;
+	forget(p, "worker");
+	forget(p, "notify");
 	drop_fd(&p->pidfd);
+	close_poll(&p->end_poll, &p->is_watched, &p->end_fd);
 	close_poll(&p->notify_poll, &p->is_notifying, &p->client.notify_fd);
 	close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
 	drop_fd(&p->report_fd); /* where it could not be watched */

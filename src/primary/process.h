@@ -30,6 +30,7 @@ struct process_events {
 
 struct process {
 	uv_loop_t *loop;
+	struct keep *keep;
 	struct broker *broker;
 	struct broker_client client;
 	const struct process_events *events;
@@ -37,13 +38,18 @@ struct process {
 	struct output_stream *streams[2];
 	uv_poll_t report_poll;
 	uv_poll_t notify_poll;
-	uv_timer_t again; /* while the tree is being killed: those that forked meanwhile */
+	uv_poll_t end_poll; /* of the pidfd, where no keeper tells us of its end */
+	uv_timer_t again;   /* while the tree is being killed: those that forked meanwhile */
 	uint64_t again_ms;
 	int pidfd;
 	int report_fd;
+	int end_fd;
 	unsigned n_handles;
 	bool is_reporting;
 	bool is_notifying;
+	bool is_orphan; /* no child of our keeper's */
+	pid_t origin;   /* the first keeper */
+	bool is_watched;
 	bool has_exited;
 	bool has_failed;
 	bool is_gone;
@@ -59,6 +65,8 @@ struct process_start {
 	struct broker *broker;
 	const struct sock_fprog *filter;
 	const char *path; /* of the program */
+	struct keep *keep;
+	pid_t origin; /* see spawn_mark() */
 	const struct spawn_inherited *inherited;
 	struct worker_identity who;
 	uint64_t n_run; /* of all workers' */
@@ -79,10 +87,42 @@ struct process_start {
  */
 int process_new(const struct process_start *start, struct process **ret_process);
 
+/* What a predecessor of ours has noted of a run. */
+struct process_remains {
+	pid_t pid;
+	bool has_exited;
+	bool has_failed;
+	bool is_gone;
+	uint64_t ports[PORT_TABLE_MAX / 64];
+	uint16_t unique_port;
+};
+
+/*
+ * process_resume - go on with a run that a predecessor of ours started
+ *
+ * @start:    as for process_new(); its descriptors come from start->keep
+ *
+ * A child that had not been told to execute its program is ended. Returns 0 as
+ * process_new() does, or -errno.
+ */
+int process_resume(const struct process_start *start, const struct process_remains *remains,
+		   struct process **ret_process);
+
+/* Gives a new keeper what it should have of this run. */
+void process_store(struct process *p);
+
+/* There is no keeper that would tell of its end: it's watched from here. */
+void process_become_orphan(struct process *p);
+
 /* After tree_gone. Takes NULL, returns NULL. The memory goes when the loop has closed the handles. */
 struct process *process_free(struct process *p);
 
-/* The leader was reaped by whoever reaps children, with this status. Calls exited or failed. */
+/*
+ * The leader has ended, with this status as wait() gives it, or PROCESS_STATUS_UNKNOWN.
+ * Calls exited or failed.
+ */
+#define PROCESS_STATUS_UNKNOWN (-1)
+
 void process_exited(struct process *p, int status);
 
 /* The leader's, also when it is dead. */

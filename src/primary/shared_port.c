@@ -43,7 +43,7 @@ static int bind_first(struct ports *p, const struct shared_wish *wish, unsigned 
 	struct port *port;
 	int r;
 
-	r = ports_note_pending(p, wish->addr, &port);
+	r = ports_note_pending(p, wish->addr, any_port, &port);
 	if (r < 0)
 		return r;
 	if (held)
@@ -55,9 +55,8 @@ static int bind_first(struct ports *p, const struct shared_wish *wish, unsigned 
 		port_release(port);
 		return r;
 	}
-	port_note_bound(port, &wish->owner, wish->facts->cookie);
-	port->any_port = any_port;
 	port->like = *wish->facts;
+	port_note_bound(port, &wish->owner, wish->facts->cookie);
 	return 0;
 }
 
@@ -107,20 +106,18 @@ static int begin(struct port *port, int fd, int backlog)
 	if (held)
 		(void)sock_loosen(held->fd);
 	r = sock_listen(fd, backlog);
+	drop_fd(&port->fd); /* of a predecessor that died just here */
 	if (r == 0)
 		r = copy_fd(fd, &port->fd);
+	if (r == 0)
+		r = port_store(port);
 	if (r < 0) {
 		if (held)
 			(void)sock_tighten(held->fd);
 		return r;
 	}
 	port->kind = PORT_SHARED;
-	port->any_port = PORT_NONE;
-	if (held) {
-		held->is_named = false;
-		port->is_named = true;
-		port_release(held);
-	}
+	port_replace_held(port);
 	idle_ports_note(port);
 	return anchor_watch_start(port);
 }

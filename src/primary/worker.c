@@ -38,6 +38,7 @@ static void set_state(struct worker *w, enum worker_state next)
 	if (w->state == next)
 		return;
 	(void)uv_timer_stop(&w->timer); /* a timer belongs to the state that armed it */
+	w->deadline_ms = 0;
 	/* For programs; people are told of what matters to them in sentences. */
 	if (w->home->config->json) {
 		char text[64];
@@ -78,7 +79,9 @@ static const char *pause_text(uint64_t pause_ms, char *text, size_t size)
 
 static const char *end_text(int status, char *text, size_t size)
 {
-	if (WIFSIGNALED(status))
+	if (status == PROCESS_STATUS_UNKNOWN)
+		(void)snprintf(text, size, "ended");
+	else if (WIFSIGNALED(status))
 		(void)snprintf(text, size, "was ended by signal %d (%s)", WTERMSIG(status),
 			       strsignal(WTERMSIG(status)));
 	else
@@ -146,6 +149,14 @@ static void on_failed(struct process *p, const struct spawn_failure *failure)
 	struct worker *w = p->owner;
 	char text[256];
 
+	if (failure->error == ECANCELED) {
+		/* One that had begun, and lost a descriptor on its way through the keeper, just ended. */
+		w->exit_status = SIGKILL;
+		tell_end(w, worker_fsm_step(w->state, EV_SPAWN_FAILED).act == ACT_REFUSED
+				    ? EV_EXITED
+				    : EV_SPAWN_FAILED);
+		return;
+	}
 	(void)snprintf(text, sizeof(text), "%s: %s%s", stage_text(failure->stage),
 		       strerror(failure->error),
 		       failure->error == EBUSY ? " (it runs under another supervisor that traps "
@@ -164,28 +175,46 @@ static const struct process_events process_events = {
 
 /* --- acts --- */
 
-static void spawn_worker(struct worker *w)
+struct run_text {
+	char text[48];
+};
+
+static void describe_run(const struct worker *w, uint64_t n_run, struct run_text *ret_run,
+			 struct process_start *ret_start)
 {
 	struct worker_home *home = w->home;
-	char run[48];
-	struct process_start start = {
+
+	(void)snprintf(ret_run->text, sizeof(ret_run->text), "%d.%" PRIu64, (int)home->origin,
+		       n_run);
+	*ret_start = (struct process_start){
 		.loop = home->loop,
+		.keep = home->keep,
+		.origin = home->origin,
 		.broker = home->broker,
 		.filter = home->filter,
 		.path = home->path,
 		.inherited = &home->inherited,
-		.who = { w->slot, home->n_workers, 1, run },
-		.n_run = ++home->n_runs,
+		.who = { w->slot, home->n_workers, 1, ret_run->text },
+		.n_run = n_run,
 		.events = &process_events,
-		.owner = w,
+		.owner = (struct worker *)w,
 	};
+}
+
+static void spawn_worker(struct worker *w)
+{
+	struct worker_home *home = w->home;
+	struct process_start start;
+	struct run_text run;
 	int r;
 
-	(void)snprintf(run, sizeof(run), "%d.%" PRIu64, (int)getpid(), home->n_runs);
+	describe_run(w, ++home->n_runs, &run, &start);
 	w->was_ready = false;
 	w->started_at_ms = clock_ms();
+	keep_save(home->keep); /* the number of the run is taken, whatever becomes of it */
 	r = process_new(&start, &w->process);
 	if (r == 0) {
+		keep_save(home->keep);
 		say(w, MESSAGE_INFO, "worker_started", "started");
 		return;
 	}
@@ -202,6 +231,7 @@ static void release_process(struct worker *w)
 	berths_sweep_all(w->home->broker->ports);
 	ports_restore_names(w->home->broker->ports);
 	w->process = process_free(w->process);
+	keep_save(w->home->keep);
 }
 
 static void back_off(struct worker *w)
@@ -212,9 +242,15 @@ static void back_off(struct worker *w)
 			      WTERMSIG(w->exit_status) == SIGKILL,
 	};
 
-	w->pause_ms = backoff_after(&w->backoff, &death, any_number());
+	/* That it never began was our end, not its own. */
+	if (w->process && w->process->has_failed && w->process->failure.error == ECANCELED)
+		w->pause_ms = 0;
+	else
+		w->pause_ms = backoff_after(&w->backoff, &death, any_number());
 	if (w->process && !w->process->has_failed)
 		say_back_off(w);
+	w->n_restarts++;
+	w->deadline_ms = clock_ms() + (int64_t)w->pause_ms;
 	release_process(w);
 	(void)uv_timer_start(&w->timer, on_timer, w->pause_ms, 0);
 }
@@ -232,12 +268,13 @@ static void send_stop(struct worker *w)
 	berths_close_worker(w->home->broker->ports, w->process->client.run);
 	process_signal_leader(w->process, w->home->config->stop_signal);
 	w->deadline_ms = clock_ms() + w->home->config->stop_timeout_ms;
+	keep_save(w->home->keep); /* with the deadline: the signal was sent, and isn't again */
 	(void)uv_timer_start(&w->timer, on_timer, left_ms(w), 0);
 }
 
 static void kill_tree(struct worker *w)
 {
-	if (w->state == WORKER_KILLING && w->deadline_ms && left_ms(w) == 0)
+	if (w->state == WORKER_KILLING && w->is_overdue)
 		say(w, MESSAGE_WARNING, "worker_killed",
 		    "did not end within its stop timeout, killing it");
 	process_kill(w->process);
@@ -278,8 +315,127 @@ void worker_event(struct worker *w, enum worker_event event)
 	struct worker_step step = worker_fsm_step(w->state, event);
 
 	assert(step.act != ACT_REFUSED);
-	set_state(w, step.next);
+	w->is_overdue = event == EV_TIMER;
+	if (step.next != w->state) {
+		set_state(w, step.next);
+		keep_save(w->home->keep);
+	}
 	act(w, step.act);
+}
+
+/* --- from primary to primary --- */
+
+void worker_remains(const struct worker *w, struct state_worker *ret_remains)
+{
+	const struct process *p = w->process;
+
+	*ret_remains = (struct state_worker){
+		.slot = w->slot,
+		.state = w->state,
+		.started_at_ms = w->started_at_ms,
+		.due_ms = w->deadline_ms,
+		.exit_status = w->exit_status,
+		.give_up_code = w->give_up_code,
+		.n_failures = w->backoff.n_failures,
+		.n_restarts = w->n_restarts,
+		.flags = w->was_ready ? STATE_WORKER_WAS_READY : 0,
+	};
+	if (!p)
+		return;
+	ret_remains->run = p->client.run;
+	ret_remains->pid = process_pid(p);
+	ret_remains->unique_port = p->client.unique_port;
+	memcpy(ret_remains->ports, p->ports, sizeof(p->ports));
+	if (p->has_exited)
+		ret_remains->flags |= STATE_WORKER_EXITED;
+	if (p->has_failed)
+		ret_remains->flags |= STATE_WORKER_FAILED;
+	if (p->is_gone)
+		ret_remains->flags |= STATE_WORKER_GONE;
+}
+
+static void resume_process(struct worker *w, const struct state_worker *remains)
+{
+	struct process_remains left = {
+		.pid = remains->pid,
+		.has_exited = remains->flags & STATE_WORKER_EXITED,
+		.has_failed = remains->flags & STATE_WORKER_FAILED,
+		.is_gone = remains->flags & STATE_WORKER_GONE,
+		.unique_port = (uint16_t)remains->unique_port,
+	};
+	struct process_start start;
+	struct run_text run;
+
+	memcpy(left.ports, remains->ports, sizeof(left.ports));
+	describe_run(w, remains->run, &run, &start);
+	if (process_resume(&start, &left, &w->process) < 0)
+		w->process = NULL;
+}
+
+static void resume_timer(struct worker *w)
+{
+	(void)uv_timer_start(&w->timer, on_timer, left_ms(w), 0);
+}
+
+/* Once there is a deadline, all of the pause is decided. */
+static void resume_back_off(struct worker *w)
+{
+	if (w->process && !w->deadline_ms) {
+		back_off(w);
+		return;
+	}
+	if (w->process)
+		release_process(w);
+	resume_timer(w);
+}
+
+/* What the state wants done, and may not have been: each of these may be done twice. */
+static void resume_act(struct worker *w)
+{
+	switch (w->state) {
+	case WORKER_STARTING:
+		if (!w->process)
+			spawn_worker(w); /* the child ended by itself when nobody told it to go */
+		break;
+	case WORKER_BACKOFF: resume_back_off(w); break;
+	case WORKER_STOPPING:
+		if (w->deadline_ms)
+			resume_timer(w);
+		else
+			send_stop(w);
+		break;
+	case WORKER_CLEARING:
+	case WORKER_KILLING: process_kill(w->process); break;
+	case WORKER_IDLE: worker_event(w, EV_STOP); break;
+	case WORKER_READY:
+	case WORKER_GONE: break;
+	}
+}
+
+void worker_resume(struct worker *w, const struct state_worker *remains)
+{
+	w->state = (enum worker_state)remains->state;
+	w->started_at_ms = remains->started_at_ms;
+	w->deadline_ms = remains->due_ms;
+	w->exit_status = remains->exit_status;
+	w->give_up_code = remains->give_up_code;
+	w->backoff.n_failures = remains->n_failures;
+	w->n_restarts = remains->n_restarts;
+	w->was_ready = remains->flags & STATE_WORKER_WAS_READY;
+	if (remains->pid)
+		resume_process(w, remains);
+	/* A state that needs a process, and has none: what was left of it is gone. */
+	if (!w->process && w->state != WORKER_STARTING && w->state != WORKER_BACKOFF)
+		w->state = w->state == WORKER_READY || w->state == WORKER_CLEARING ? WORKER_STARTING
+										   : WORKER_IDLE;
+}
+
+void worker_go_on(struct worker *w)
+{
+	resume_act(w);
+	if (w->process && process_is_gone(w->process))
+		tell_end(w, w->state == WORKER_READY || w->state == WORKER_STARTING ? EV_EXITED
+										    : EV_TREE_GONE);
 }
 
 struct worker *worker_new(struct worker_home *home, unsigned slot)

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "core/backoff.h"
+#include "core/state.h"
 #include "core/worker_fsm.h"
 #include "primary/process.h"
 
@@ -19,6 +20,8 @@ struct worker_home {
 	struct broker *broker;
 	const struct sock_fprog *filter;
 	const char *path; /* of the program */
+	struct keep *keep;
+	pid_t origin; /* see spawn_mark() */
 	struct spawn_inherited inherited;
 	unsigned n_workers;
 	uint64_t n_runs; /* of all workers, ever */
@@ -37,10 +40,12 @@ struct worker {
 	struct backoff backoff;
 	uint64_t pause_ms; /* before the next start */
 	int64_t started_at_ms;
-	int64_t deadline_ms; /* for the stop that is under way */
-	int exit_status;     /* of the last run, as wait() gives it */
-	bool was_ready;      /* in the last run */
-	int give_up_code;    /* not 0: the app cannot run, and berth should exit with this */
+	int64_t deadline_ms; /* of the stop that is under way, or the end of the pause */
+	unsigned n_restarts;
+	int exit_status;  /* of the last run, as wait() gives it */
+	bool was_ready;   /* in the last run */
+	bool is_overdue;  /* a timer has brought us to this state */
+	int give_up_code; /* not 0: the app cannot run, and berth should exit with this */
 	uv_timer_t timer;
 };
 
@@ -51,6 +56,24 @@ struct worker *worker_new(struct worker_home *home, unsigned slot);
 
 /* Only after on_gone. Takes NULL, returns NULL. The memory goes when the loop has closed the timer. */
 struct worker *worker_free(struct worker *w);
+
+/*
+ * worker_resume - go on where a predecessor of ours died
+ *
+ * @remains: what it noted of the slot
+ *
+ * For a worker that worker_new() has just made. Does nothing yet.
+ */
+void worker_resume(struct worker *w, const struct state_worker *remains);
+
+/*
+ * Does what the state of a resumed worker wants done and may not have been: some of it
+ * is done twice then. @w may be gone afterwards.
+ */
+void worker_go_on(struct worker *w);
+
+/* What a successor has to know of the slot. */
+void worker_remains(const struct worker *w, struct state_worker *ret_remains);
 
 /* EV_START, EV_LISTENING, EV_STOP, EV_NOW from outside; the rest comes from within. */
 void worker_event(struct worker *w, enum worker_event event);

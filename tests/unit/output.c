@@ -430,7 +430,7 @@ END_TEST
 
 START_TEST(options_that_were_forgotten_are_refused)
 {
-	struct output_options options = { .is_json = true };
+	struct output_options options = { .journal_fd = NO_FD };
 	struct output *o;
 	struct stage st;
 

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/container_of.h"
+#include "base/own.h"
 #include "primary/output.h"
 
 #define STAGE_SHOWN_MAX ((size_t)64 * 1024 * 1024)
@@ -28,6 +29,7 @@ struct stage {
 	int out; /* where our stdout is read, non-blocking */
 	int err;
 	uv_poll_t out_readable;
+	uint64_t last_id; /* of a stream */
 	struct buf shown; /* what a reader has read of our stdout */
 };
 
@@ -47,6 +49,7 @@ static inline void stage_init(struct stage *st)
 	memset(st, 0, sizeof(*st));
 	buf_init(&st->shown, STAGE_SHOWN_MAX);
 	ck_assert_int_eq(uv_loop_init(&st->loop), 0);
+	st->options.journal_fd = NO_FD;
 	stage_pipe(&st->out, &st->options.stdout_fd);
 	stage_pipe(&st->err, &st->options.stderr_fd);
 	ck_assert_int_eq(fcntl(st->out, F_SETFL, O_NONBLOCK), 0);
@@ -81,10 +84,14 @@ static inline int stage_worker(struct stage *st, unsigned slot, int which,
 		.pid = 1000 + (int)slot,
 		.generation = 1,
 	};
+	struct output_stream_name name = {
+		.id = ++st->last_id,
+		.is_stderr = which == STDERR_FILENO,
+	};
 	int reader, writer;
 
 	stage_pipe(&reader, &writer);
-	ck_assert_int_eq(output_stream_open(st->output, &source, which, reader, ret_stream), 0);
+	ck_assert_int_eq(output_stream_open(st->output, &source, &name, reader, ret_stream), 0);
 	return writer;
 }
 

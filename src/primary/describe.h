@@ -1,0 +1,26 @@
+/*
+ * What the primary is doing, as a JSON document.
+ */
+#ifndef BERTH_PRIMARY_DESCRIBE_H
+#define BERTH_PRIMARY_DESCRIBE_H
+
+#include <jansson.h>
+
+#include "primary/fleet.h"
+#include "primary/upgrade.h"
+
+struct described {
+	const struct fleet *fleet;
+	const struct upgrade *upgrade;
+	pid_t keeper;
+};
+
+/* Both: NULL without memory. Primary's thread only. Neither blocks. */
+
+/* The app, its workers and its ports: "App" of the API's description. */
+json_t *describe_app(const struct described *d);
+
+/* The last upgrade: "Upgrade" of the API's description. */
+json_t *describe_upgrade(const struct upgrade *u);
+
+#endif
