@@ -61,18 +61,42 @@ _berth_run() {
 	fi
 }
 
+# $1: the options of a verb that asks a primary
+_berth_client() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} place names=()
+
+	# bash takes "--name=web" for three words, and "--name=" for two.
+	if [ "$word" = = ]; then
+		word=
+	elif [ "$before" = = ]; then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	case $before in
+	--name)
+		for place in "${BERTH_RUNTIME_DIR:-${XDG_RUNTIME_DIR-}/berth}"/*.sock /run/berth/*.sock; do
+			[ ! -S "$place" ] || names+=("$(basename "$place" .sock)")
+		done
+		mapfile -t COMPREPLY < <(compgen -W "${names[*]}" -- "$word")
+		;;
+	--binary) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$1" -- "$word") ;;
+	esac
+}
+
 _berth() {
-	local word=${COMP_WORDS[COMP_CWORD]}
+	local word=${COMP_WORDS[COMP_CWORD]} verbs='run ps scale upgrade why'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'run why help --help -h --version -V' -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W "$verbs help --help -h --version -V" -- "$word")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	run) _berth_run ;;
+	ps | scale) _berth_client '--name --json --help -h' ;;
+	upgrade) _berth_client '--name --binary --json --help -h' ;;
 	why) mapfile -t COMPREPLY < <(compgen -W '--json --help -h' -- "$word") ;;
-	help) mapfile -t COMPREPLY < <(compgen -W 'run why' -- "$word") ;;
+	help) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word") ;;
 	esac
 }
 

@@ -3,8 +3,7 @@
 
 usage: options.py BERTH MANUAL README COMPLETION
 
-What `BERTH --help`, `BERTH run --help` and `BERTH why --help` print is what there
-is. The manual names all of the options and no others; so does the README's list
+What `BERTH --help` and `BERTH VERB --help` print is what there is. The manual names all of the options and no others; so does the README's list
 of `berth run`, but for --help; bash's completion offers all of them, and the verbs.
 """
 import pathlib
@@ -78,10 +77,16 @@ def report_completion(completion, berth, verbs):
 
 
 def main(berth, manual, readme, completion):
-    run, why = (real_options(berth, verb) for verb in ("run", "why"))
-    wrong = report(manual, manual_options(pathlib.Path(manual).read_text()), run | why)
-    wrong |= report(readme, readme_options(pathlib.Path(readme).read_text()), run - {"-h", "--help"})
-    return wrong | report_completion(completion, berth, {"run": run, "why": why})
+    verbs = {verb: real_options(berth, verb) for verb in real_verbs(berth)}
+    wrong = report(
+        manual, manual_options(pathlib.Path(manual).read_text()), set().union(*verbs.values())
+    )
+    wrong |= report(
+        readme,
+        readme_options(pathlib.Path(readme).read_text()),
+        verbs["run"] - {"-h", "--help"},
+    )
+    return wrong | report_completion(completion, berth, verbs)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,22 @@
 /*
  * berth: the command line.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/own.h"
+#include "os/sibling.h"
 #include "primary/primary.h"
 #include "prog/print_check.h"
+#include "prog/ps.h"
 #include "prog/run_options.h"
+#include "prog/scale.h"
+#include "prog/upgrade.h"
 #include "prog/why.h"
 
 #define EXIT_USAGE 2
@@ -20,10 +27,34 @@ struct verb {
 	const char *help;
 };
 
+/*
+ * This process becomes the keeper: it is what our user started, and what is to be
+ * there until the end. The primary reads the command line again.
+ */
+static void become_keeper(int argc, char **argv)
+{
+	char keeper[PATH_MAX];
+	char primary[PATH_MAX];
+	own_free char **command = calloc((size_t)argc + 3, sizeof(*command));
+	int r = sibling_path("berth-keeper", keeper, sizeof(keeper));
+
+	if (r == 0)
+		r = sibling_path("berthd", primary, sizeof(primary));
+	if (r == 0 && command) {
+		command[0] = keeper;
+		command[1] = primary;
+		memcpy(command + 2, argv, (size_t)argc * sizeof(*argv));
+		(void)execv(keeper, command);
+		r = -errno;
+	}
+	(void)fprintf(stderr,
+		      "berth: cannot start berth-keeper and berthd, which belong beside it: %s\n",
+		      strerror(-r));
+}
+
 static int run(int argc, char **argv)
 {
 	struct app_config config;
-	int code;
 
 	switch (run_options_parse(argc, argv, &config)) {
 	case RUN_OPTIONS_HELP: return 0;
@@ -31,13 +62,16 @@ static int run(int argc, char **argv)
 	case RUN_OPTIONS_FAILED: return PRIMARY_FAILED;
 	case RUN_OPTIONS_OK: break;
 	}
-	code = primary_run(&config);
 	app_config_done(&config);
-	return code;
+	become_keeper(argc, argv);
+	return PRIMARY_FAILED;
 }
 
 static const struct verb verbs[] = {
 	{ "run", run, "run N copies of a server on one port" },
+	{ "ps", ps_main, "the workers and the ports of what runs" },
+	{ "scale", scale_main, "run more workers, or fewer" },
+	{ "upgrade", upgrade_main, "replace berth itself, under its workers" },
 	{ "why", why_main, "who holds a port, and what would free it" },
 };
 

@@ -1,6 +1,7 @@
 """The command line before any port is touched: help, version, wrong verbs, completion."""
 
 import os
+import socket
 import subprocess
 
 import pytest
@@ -12,7 +13,8 @@ FAILED, USAGE = 1, 2
 COMPLETION = REPO / "completions" / "berth.bash"
 
 TELLING = [["--help"], ["-h"], ["help"], ["--version"], ["-V"], ["version"]]
-TELLING += [["run", "--help"], ["why", "--help"], ["help", "run"], ["help", "why"]]
+VERBS = ["run", "ps", "scale", "upgrade", "why"]
+TELLING += [[verb, "--help"] for verb in VERBS] + [["help", verb] for verb in VERBS]
 
 
 @pytest.mark.parametrize("arguments", TELLING, ids=" ".join)
@@ -23,7 +25,7 @@ def test_what_was_asked_for_is_printed_on_stdout(berth, arguments):
     assert not done.stderr, done
 
 
-@pytest.mark.parametrize("verb", ["run", "why"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_help_about_a_verb_is_what_the_verb_says(berth, verb):
     assert berth("help", verb).stdout == berth(verb, "--help").stdout
 
@@ -84,7 +86,12 @@ def complete(line, cwd=None):
     "line, offered",
     [
         ("berth r", ["run"]),
-        ("berth help ", ["run", "why"]),
+        ("berth help ", VERBS),
+        ("berth ps --n", ["--name"]),
+        ("berth scale --name web --j", ["--json"]),
+        ("berth upgrade --bi", ["--binary"]),
+        ("berth upgrade --binary app", ["app.js"]),
+        ("berth upgrade --binary = app", ["app.js"]),
         ("berth why --j", ["--json"]),
         ("berth run --po", ["--policy"]),
         ("berth run -n 2 --policy r", ["round-robin", "random-two"]),
@@ -104,6 +111,15 @@ def test_bash_completes_verbs_options_values_and_the_command(tmp_path, line, off
     assert set(offered) <= set(complete(line, tmp_path)), line
     if "bas" not in line:
         assert len(complete(line, tmp_path)) == len(offered), line
+
+
+def test_bash_completes_the_names_of_what_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("BERTH_RUNTIME_DIR", str(tmp_path))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "web.sock"))
+    (tmp_path / "api.sock").touch()  # no socket
+    assert "web" in complete("berth ps --name w")
+    assert "api" not in complete("berth ps --name ")
 
 
 def test_no_option_of_berth_is_offered_behind_the_command(tmp_path):

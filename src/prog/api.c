@@ -1,0 +1,98 @@
+/*
+ * What the API asks becomes a call of the primary's, and its result a sentence.
+ */
+#include "prog/api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "control/control.h"
+#include "control/control_socket.h"
+
+static struct control *control;
+
+static json_t *on_describe(void *data)
+{
+	return primary_describe(data);
+}
+
+static json_t *on_upgrade_state(void *data)
+{
+	return primary_describe_upgrade(data);
+}
+
+static int on_scale(void *data, const struct control_peer *who, const struct control_scale *scale,
+		    unsigned *ret_workers, char ret_text[static CONTROL_TEXT_MAX])
+{
+	int n = scale->workers + (scale->is_change ? (int)primary_n_wanted(data) : 0);
+	int r = primary_scale(data, n);
+
+	(void)who;
+	if (r == -EINVAL)
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "an app has 1 to %d workers, not %d",
+			       APP_WORKERS_MAX, n);
+	else if (r < 0)
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "berth is stopping");
+	*ret_workers = primary_n_wanted(data);
+	return r;
+}
+
+static int on_upgrade(void *data, const struct control_peer *who, const char *binary,
+		      uint64_t *ret_id, char ret_text[static CONTROL_TEXT_MAX])
+{
+	int r = primary_upgrade(data, binary, ret_id);
+
+	(void)who;
+	if (r == -EALREADY) {
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "another upgrade is under way");
+		return -EBUSY;
+	}
+	if (r == -EBUSY)
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "berth is stopping");
+	else if (r < 0)
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "cannot upgrade to %s: %s",
+			       binary ? binary : "the program on the disk", strerror(-r));
+	return r == -ENOENT ? -EINVAL : r;
+}
+
+static const struct control_ops ops = {
+	.describe = on_describe,
+	.scale = on_scale,
+	.upgrade = on_upgrade,
+	.upgrade_state = on_upgrade_state,
+};
+
+static int begin(struct primary *p, uv_loop_t *loop, const char *app, int *fd)
+{
+	struct control_options options = { .loop = loop, .ops = &ops, .data = p };
+	char path[CONTROL_PATH_MAX];
+	own_fd made = NO_FD;
+	int r = *fd >= 0 ? 0 : control_socket_open(app, &made, path);
+
+	if (r < 0)
+		return r;
+	options.listen_fd = *fd >= 0 ? *fd : made;
+	r = control_new(&options, &control);
+	if (r == 0 && made >= 0)
+		*fd = take_fd(&made);
+	return r;
+}
+
+static void end(struct primary *p, const char *app, int fd)
+{
+	char directories[CONTROL_DIRECTORIES_MAX][CONTROL_PATH_MAX];
+	size_t n = control_socket_directories(directories);
+
+	(void)p;
+	control = control_free(control);
+	for (size_t i = 0; i < n; i++) {
+		char path[CONTROL_PATH_MAX];
+
+		if (control_socket_path(directories[i], app, path) == 0)
+			control_socket_remove(path, fd);
+	}
+}
+
+const struct primary_api api = { .begin = begin, .end = end };

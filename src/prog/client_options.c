@@ -1,0 +1,107 @@
+/*
+ * Reads the options of the verbs that ask a primary. See client_options.h.
+ */
+#include "prog/client_options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "prog/client.h"
+#include "prog/print_check.h"
+
+enum option_code {
+	OPTION_HELP = 'h',
+	OPTION_NAME = 256, /* no letter */
+	OPTION_JSON,
+	OPTION_BINARY,
+};
+
+#define OPTIONS_MAX 5 /* with the one that ends the list */
+
+static enum client_options_result help(const struct client_verb *verb)
+{
+	(void)fputs(verb->usage, stdout);
+	return print_check(verb->who) ? CLIENT_OPTIONS_HELP : CLIENT_OPTIONS_FAILED;
+}
+
+/* @code: ':' or '?'; @option: what getopt_long() had found, or 0; @word: where */
+static enum client_options_result wrong_option(const struct client_verb *verb, int code, int option,
+					       const char *word)
+{
+	int size = (int)strcspn(word, "=");
+
+	if (code == ':')
+		(void)fprintf(stderr, "%s: %s needs a value\n", verb->who, word);
+	else if (option >= OPTION_NAME || (option == OPTION_HELP && word[1] == '-'))
+		(void)fprintf(stderr, "%s: %.*s takes no value\n", verb->who, size, word);
+	else if (option)
+		(void)fprintf(stderr, "%s: there is no option -%c: see %s --help\n", verb->who,
+			      option, verb->who);
+	else
+		(void)fprintf(stderr, "%s: there is no option %s: see %s --help\n", verb->who, word,
+			      verb->who);
+	return CLIENT_OPTIONS_WRONG;
+}
+
+static void list_options(const struct client_verb *verb,
+			 struct option ret_options[static OPTIONS_MAX])
+{
+	size_t n = 0;
+
+	memset(ret_options, 0, OPTIONS_MAX * sizeof(*ret_options));
+	ret_options[n++] = (struct option){ "name", required_argument, NULL, OPTION_NAME };
+	ret_options[n++] = (struct option){ "help", no_argument, NULL, OPTION_HELP };
+	if (verb->has_json)
+		ret_options[n++] = (struct option){ "json", no_argument, NULL, OPTION_JSON };
+	if (verb->has_binary)
+		ret_options[n] =
+			(struct option){ "binary", required_argument, NULL, OPTION_BINARY };
+}
+
+static enum client_options_result check_words(const struct client_verb *verb, int n_words)
+{
+	if (n_words == verb->n_words)
+		return CLIENT_OPTIONS_OK;
+	(void)fprintf(stderr, "%s: there %s: see %s --help\n", verb->who,
+		      n_words > verb->n_words ? "is a word too many" : "is something missing",
+		      verb->who);
+	return CLIENT_OPTIONS_WRONG;
+}
+
+enum client_options_result client_options_parse(const struct client_verb *verb, int argc,
+						char **argv, struct client_options *ret_options)
+{
+	struct option names[OPTIONS_MAX];
+	struct client_options options = { 0 };
+	enum client_options_result result;
+	int code;
+
+	list_options(verb, names);
+	opterr = 0;
+	optind = 0; /* somebody else's options may have been read before */
+	while ((code = getopt_long(argc, argv, ":h", names, NULL)) >= 0) {
+		switch (code) {
+		case OPTION_HELP: return help(verb);
+		case OPTION_NAME: options.name = optarg; break;
+		case OPTION_BINARY: options.binary = optarg; break;
+		case OPTION_JSON: options.is_json = true; break;
+		default: return wrong_option(verb, code, optopt, argv[optind - 1]);
+		}
+	}
+	result = check_words(verb, argc - optind);
+	if (result == CLIENT_OPTIONS_OK)
+		*ret_options = options;
+	return result;
+}
+
+int client_options_exit(enum client_options_result result)
+{
+	switch (result) {
+	case CLIENT_OPTIONS_WRONG: return CLIENT_USAGE;
+	case CLIENT_OPTIONS_FAILED: return CLIENT_FAILED;
+	case CLIENT_OPTIONS_OK:
+	case CLIENT_OPTIONS_HELP: break;
+	}
+	return CLIENT_DONE;
+}

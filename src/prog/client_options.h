@@ -1,0 +1,45 @@
+/*
+ * The options that the verbs which ask a primary have in common.
+ */
+#ifndef BERTH_PROG_CLIENT_OPTIONS_H
+#define BERTH_PROG_CLIENT_OPTIONS_H
+
+#include <stdbool.h>
+
+/* Which a verb has; all have --name and --help. */
+struct client_verb {
+	const char *who;   /* "berth ps" */
+	const char *usage; /* what --help prints */
+	bool has_json;
+	bool has_binary;
+	int n_words; /* that stand beside the options */
+};
+
+struct client_options {
+	const char *name;   /* of the app; NULL: the only one */
+	const char *binary; /* NULL: not given */
+	bool is_json;
+};
+
+enum client_options_result {
+	CLIENT_OPTIONS_OK = 0,
+	CLIENT_OPTIONS_HELP,   /* help is printed: exit with 0 */
+	CLIENT_OPTIONS_WRONG,  /* exit with 2, the reason has been said */
+	CLIENT_OPTIONS_FAILED, /* exit with 1, the reason has been said */
+};
+
+/*
+ * client_options_parse - read the command line of a verb
+ *
+ * @argv:         from the verb on; its words come to stand at its end, in their order
+ * @ret_options:  texts stay @argv's; written on CLIENT_OPTIONS_OK only
+ *
+ * Main thread only (getopt has one state for all).
+ */
+enum client_options_result client_options_parse(const struct client_verb *verb, int argc,
+						char **argv, struct client_options *ret_options);
+
+/* The exit code for a result that is not CLIENT_OPTIONS_OK. */
+int client_options_exit(enum client_options_result result);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * Prints an app for people: one line about it, then its workers, then the berths at its
+ * ports. See ps_text.h.
+ */
+#include "prog/ps_text.h"
+
+#include <string.h>
+
+#include "base/escape.h"
+
+#define SHOWN_MAX  256 /* of one text, with its NUL */
+#define LABEL_MAX  (SHOWN_MAX + 24)
+#define UPTIME_MAX 32
+#define MS_PER_S   1000
+#define S_PER_MIN  60
+#define S_PER_H    3600
+#define S_PER_DAY  86400
+
+static const char *shown(const char *text, char ret_shown[static SHOWN_MAX])
+{
+	return escape_text(text, strlen(text), ret_shown, SHOWN_MAX);
+}
+
+static const char *uptime(json_int_t ms, char ret_text[static UPTIME_MAX])
+{
+	json_int_t s = ms / MS_PER_S;
+
+	if (s < S_PER_MIN)
+		(void)snprintf(ret_text, UPTIME_MAX, "%" JSON_INTEGER_FORMAT " s", s);
+	else if (s < S_PER_H)
+		(void)snprintf(ret_text, UPTIME_MAX, "%" JSON_INTEGER_FORMAT " min", s / S_PER_MIN);
+	else if (s < S_PER_DAY)
+		(void)snprintf(ret_text, UPTIME_MAX, "%" JSON_INTEGER_FORMAT " h", s / S_PER_H);
+	else
+		(void)snprintf(ret_text, UPTIME_MAX, "%" JSON_INTEGER_FORMAT " d", s / S_PER_DAY);
+	return ret_text;
+}
+
+static bool print_app(json_t *app, FILE *out)
+{
+	char name_shown[SHOWN_MAX], tier_shown[SHOWN_MAX], version_shown[SHOWN_MAX];
+	char since_shown[SHOWN_MAX];
+	const char *name, *tier, *version, *since;
+	json_int_t generation, n_workers, primary, keeper;
+
+	if (json_unpack(app, "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "name", &name, "tier",
+			&tier, "version", &version, "started_at", &since, "generation", &generation,
+			"workers", &n_workers, "primary_pid", &primary, "keeper_pid", &keeper) < 0)
+		return false;
+	(void)fprintf(out,
+		      "%s: %" JSON_INTEGER_FORMAT
+		      " worker%s wanted, generation %" JSON_INTEGER_FORMAT
+		      ", %s tier, since %s\nberth %s: primary %" JSON_INTEGER_FORMAT
+		      ", keeper %" JSON_INTEGER_FORMAT "\n",
+		      shown(name, name_shown), n_workers, n_workers == 1 ? "" : "s", generation,
+		      shown(tier, tier_shown), shown(since, since_shown),
+		      shown(version, version_shown), primary, keeper);
+	return true;
+}
+
+static void print_upgrade(json_t *app, FILE *out)
+{
+	char state_shown[SHOWN_MAX], message_shown[SHOWN_MAX];
+	const char *state, *message;
+	json_int_t id;
+
+	if (json_unpack(app, "{s:{s:I, s:s, s:s}}", "upgrade", "id", &id, "state", &state,
+			"message", &message) < 0 ||
+	    id == 0)
+		return;
+	(void)fprintf(out, "upgrade %" JSON_INTEGER_FORMAT ": %s%s%s\n", id,
+		      shown(state, state_shown), message[0] ? ", " : "",
+		      shown(message, message_shown));
+}
+
+static bool print_slot(const char *app_name, json_t *worker, FILE *out)
+{
+	char state_shown[SHOWN_MAX], label[LABEL_MAX], up[UPTIME_MAX];
+	json_int_t slot, pid, generation, n_restarts, uptime_ms;
+	const char *state;
+
+	if (json_unpack(worker, "{s:I, s:I, s:s, s:I, s:I, s:I}", "slot", &slot, "pid", &pid,
+			"state", &state, "generation", &generation, "restarts", &n_restarts,
+			"uptime_ms", &uptime_ms) < 0)
+		return false;
+	(void)snprintf(label, sizeof(label), "%s.%" JSON_INTEGER_FORMAT, app_name, slot);
+	(void)fprintf(out,
+		      "%-16s %8" JSON_INTEGER_FORMAT "  %-10s %5" JSON_INTEGER_FORMAT
+		      " %8" JSON_INTEGER_FORMAT "  %8s\n",
+		      label, pid, shown(state, state_shown), generation, n_restarts,
+		      uptime(uptime_ms, up));
+	return true;
+}
+
+static bool print_slots(json_t *app, FILE *out)
+{
+	const json_t *slots = json_object_get(app, "slots");
+	const char *name = json_string_value(json_object_get(app, "name"));
+	char name_shown[SHOWN_MAX];
+	json_t *slot;
+	size_t i;
+
+	if (!name || !json_is_array(slots))
+		return false;
+	(void)fprintf(out, "\n%-16s %8s  %-10s %5s %8s  %8s\n", "WORKER", "PID", "STATE", "GEN",
+		      "RESTARTS", "UP");
+	json_array_foreach(slots, i,
+			   slot) if (!print_slot(shown(name, name_shown), slot, out)) return false;
+	return true;
+}
+
+static bool print_port(json_t *port, FILE *out)
+{
+	char address_shown[SHOWN_MAX], kind_shown[SHOWN_MAX];
+	const char *address, *kind;
+	json_t *berths, *berth;
+	size_t i;
+
+	if (json_unpack(port, "{s:s, s:s, s:o}", "address", &address, "kind", &kind, "berths",
+			&berths) < 0)
+		return false;
+	(void)shown(address, address_shown);
+	(void)shown(kind, kind_shown);
+	if (json_array_size(berths) == 0)
+		(void)fprintf(out, "%-24s %-8s %5s\n", address_shown, kind_shown, "-");
+	json_array_foreach(berths, i, berth)
+	{
+		json_int_t slot, n_steered, n_migrated;
+
+		if (json_unpack(berth, "{s:I, s:I, s:I}", "slot", &slot, "steered", &n_steered,
+				"migrated_in", &n_migrated) < 0)
+			return false;
+		(void)fprintf(out,
+			      "%-24s %-8s %5" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
+			      " %12" JSON_INTEGER_FORMAT "\n",
+			      address_shown, kind_shown, slot, n_steered, n_migrated);
+	}
+	return true;
+}
+
+static bool print_ports(json_t *app, FILE *out)
+{
+	const json_t *ports = json_object_get(app, "ports");
+	json_t *port;
+	size_t i;
+
+	if (!json_is_array(ports))
+		return false;
+	if (json_array_size(ports) > 0)
+		(void)fprintf(out, "\n%-24s %-8s %5s %12s %12s\n", "PORT", "KIND", "SLOT",
+			      "CONNECTIONS", "MIGRATED-IN");
+	json_array_foreach(ports, i, port) if (!print_port(port, out)) return false;
+	return true;
+}
+
+bool ps_text_print(json_t *app, FILE *out)
+{
+	if (!print_app(app, out))
+		return false;
+	print_upgrade(app, out);
+	return print_slots(app, out) && print_ports(app, out);
+}

@@ -1,0 +1,271 @@
+"""`berth ps`, `berth scale` and `berth upgrade`, against the API over a made-up primary."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+import control
+
+DONE, FAILED, USAGE, NOT_PERMITTED, ROLLED_BACK, NO_PRIMARY, DEADLINE = 0, 1, 2, 4, 6, 7, 124
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for two users")
+
+
+@pytest.fixture
+def directory(place):
+    return place / "run"
+
+
+@pytest.fixture
+def stand(spawn, programs, directory):
+    it = control.Stand(spawn, programs.control_stand, directory)
+    assert it.said.startswith("at "), it.said
+    return it
+
+
+@pytest.fixture
+def environment(directory):
+    return {**os.environ, "BERTH_RUNTIME_DIR": str(directory)}
+
+
+@pytest.fixture
+def ask(berth, environment):
+    """Runs a verb of berth to its end."""
+
+    def call(*args, **kw):
+        return berth(*args, env=environment, **kw)
+
+    return call
+
+
+@pytest.fixture
+def upgrade(programs, environment, spawn):
+    """Starts `berth upgrade`, to be watched step by step."""
+
+    def start(*args):
+        return spawn(
+            [programs.berth, "upgrade", *args],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def program(place, name):
+    path = place / name
+    path.touch()
+    return str(path)
+
+
+# Which primary
+
+
+@pytest.mark.parametrize("verb", [["ps"], ["scale", "2"], ["upgrade"]], ids=" ".join)
+def test_where_nothing_runs_it_is_said_how_to_start_it(ask, verb):
+    done = ask(*verb)
+    assert done.returncode == NO_PRIMARY, done
+    assert "start one with berth run -- COMMAND" in done.stderr
+    done = ask(*verb, "--name", "web")
+    assert done.returncode == NO_PRIMARY, done
+    assert "start one with berth run --name web -- COMMAND" in done.stderr
+
+
+def test_what_was_left_behind_is_not_taken_for_a_primary(stand, ask):
+    stand.process.kill()
+    stand.process.wait()
+    assert os.path.exists(stand.path)
+    assert ask("ps").returncode == NO_PRIMARY
+
+
+def test_of_several_one_must_be_named(spawn, programs, directory, stand, ask):
+    assert control.Stand(spawn, programs.control_stand, directory, "api").said != "EADDRINUSE"
+    done = ask("ps")
+    assert done.returncode == USAGE, done
+    assert set(done.stderr.split(":")[-1].split()) == {"api", "web"}
+    done = ask("ps", "--name", "api", "--json")
+    assert json.loads(done.stdout)["name"] == "api"
+
+
+def test_a_second_one_of_the_same_name_has_no_socket(spawn, programs, directory, stand):
+    assert control.Stand(spawn, programs.control_stand, directory).said == "EADDRINUSE"
+    assert stand.get("/v1/app")[0] == 200
+
+
+@needs_root
+def test_what_another_user_runs_is_refused(stand, ask):
+    os.chmod(os.path.dirname(stand.path), 0o755)
+    done = ask("ps", user="nobody")
+    assert done.returncode == NOT_PERMITTED, done
+    assert done.stderr == "berth ps: this berth is another user's\n"
+
+
+def test_what_is_no_primary_is_told(directory, ask):
+    directory.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(directory / "web.sock"))
+        server.listen()
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"220 smtp.example ESMTP\r\n")
+
+        stranger = threading.Thread(target=answer)
+        stranger.start()
+        done = ask("ps")
+        stranger.join()
+    assert done.returncode == FAILED, done
+    assert done.stderr == "berth ps: what answers there is no primary\n"
+
+
+# ps and scale
+
+
+def test_ps_shows_workers_and_ports(stand, ask):
+    done = ask("ps")
+    assert done.returncode == DONE, done
+    lines = done.stdout.splitlines()
+    assert lines[0] == "web: 2 workers wanted, generation 1, shared tier, since 2026-01-02T03:04:05Z"
+    assert f"primary {stand.process.pid}" in lines[1]
+    assert ["web.2", "1002", "ready", "1", "0", "1", "min"] in [line.split() for line in lines]
+    assert ["127.0.0.1:8000", "tcp", "1", "17", "3"] in [line.split() for line in lines]
+
+
+def test_ps_json_is_what_the_primary_said(stand, ask):
+    done = ask("ps", "--json")
+    assert done.returncode == DONE, done
+    assert json.loads(done.stdout) == stand.get("/v1/app")[2]
+
+
+def test_a_proxy_of_the_environment_is_not_asked(stand, berth, environment):
+    proxied = {**environment, "http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"}
+    assert berth("ps", env=proxied).returncode == DONE
+
+
+@pytest.mark.parametrize(
+    ("amount", "said", "n"), [("5", "to 5", 5), ("+3", "by 3", 5), ("-1", "by -1", 1)]
+)
+def test_scale_takes_a_number_or_a_change(stand, ask, amount, said, n):
+    done = ask("scale", "--name", "web", amount)
+    assert done.returncode == DONE, done
+    assert done.stdout == (f"{n} workers are wanted\n" if n > 1 else "1 worker is wanted\n")
+    assert stand.line().startswith(f"scale {said} ")
+
+
+def test_scale_that_is_refused_says_why(stand, ask):
+    done = ask("scale", "+100")
+    assert done.returncode == FAILED, done
+    assert done.stderr == "berth scale: 102 workers are \\xff not to be had.\n"
+
+
+@pytest.mark.parametrize("amount", ["0", "x", "+", "--", "-0", "+-1", "1001", "1e1", ""])
+def test_scale_wants_a_number_of_workers(ask, amount):
+    done = ask("scale", amount)
+    assert done.returncode == USAGE, done
+    assert done.stderr.startswith("berth scale: "), done
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ps", "web"],
+        ["ps", "--frob"],
+        ["ps", "-x"],
+        ["ps", "--name"],
+        ["ps", "--json=1"],
+        ["ps", "--binary", "x"],
+        ["ps", "--name", "../web"],
+        ["scale"],
+        ["scale", "1", "2"],
+        ["scale", "-1", "2"],
+        ["upgrade", "now"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_told(ask, arguments):
+    done = ask(*arguments)
+    assert done.returncode == USAGE, done
+    assert done.stderr.startswith(f"berth {arguments[0]}: "), done
+    assert not done.stdout, done
+
+
+# upgrade
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "last"),
+    [("good", DONE, "done"), ("bad", ROLLED_BACK, "rolled-back: it did not take over")],
+)
+def test_an_upgrade_is_followed_while_nobody_is_there(stand, place, upgrade, name, code, last):
+    binary = program(place, name)
+    run = upgrade("--binary", binary)
+    assert stand.line() == f"upgrade {binary}"
+    assert run.stdout.readline().startswith("upgrade 1: running")
+    stand.send(signal.SIGUSR1)
+    assert stand.line() == "gone"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(stand.path)
+        dead.listen()
+        for _ in range(3):  # it comes again, whether it is cut off or refused
+            dead.accept()[0].close()
+        os.unlink(stand.path)
+    stand.send(signal.SIGUSR2)
+    out, err = run.communicate(timeout=20)
+    assert run.returncode == code, (out, err)
+    assert out.splitlines()[-1] == f"upgrade 1: {last}"
+
+
+def test_each_step_of_an_upgrade_is_a_line_of_json(stand, upgrade):
+    run = upgrade("--json")
+    assert stand.line() == "upgrade itself"
+    steps = [json.loads(run.stdout.readline())]
+    stand.send(signal.SIGUSR1)
+    assert stand.line() == "gone"
+    stand.send(signal.SIGUSR2)
+    out, err = run.communicate(timeout=20)
+    steps += map(json.loads, out.splitlines())
+    assert run.returncode == DONE, err
+    assert [step["state"] for step in steps] == ["running", "done"]
+
+
+def test_an_upgrade_that_is_refused_says_why(stand, place, ask):
+    done = ask("upgrade", "--binary", program(place, "refused"))
+    assert done.returncode == ROLLED_BACK, done
+    assert done.stderr == "berth upgrade: That is no berth.\n"
+
+
+def test_a_program_that_is_not_there_is_told_at_once(stand, ask):
+    done = ask("upgrade", "--binary", "/nonexistent")
+    assert done.returncode == FAILED, done
+    assert done.stderr == "berth upgrade: /nonexistent: No such file or directory\n"
+
+
+def test_a_successor_that_knows_of_no_upgrade_is_told(stand, spawn, programs, directory, upgrade):
+    run = upgrade()
+    assert run.stdout.readline().startswith("upgrade 1: running")
+    stand.send(signal.SIGUSR1)
+    assert [stand.line() for _ in range(2)] == ["upgrade itself", "gone"]
+    assert control.Stand(spawn, programs.control_stand, directory).said == f"at {stand.path}"
+    _, err = run.communicate(timeout=20)
+    assert run.returncode == FAILED
+    assert "does not know of upgrade 1" in err
+
+
+@pytest.mark.slow
+def test_an_upgrade_that_is_not_heard_of_again_is_given_up(stand, upgrade):
+    run = upgrade()
+    assert run.stdout.readline().startswith("upgrade 1: running")
+    stand.send(signal.SIGUSR1)
+    assert [stand.line() for _ in range(2)] == ["upgrade itself", "gone"]
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == DEADLINE
+    assert "nothing has been heard of upgrade 1 for 15 s" in err
