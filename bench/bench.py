@@ -26,6 +26,10 @@ MAX_PSS_KIB = 6 * 1024
 MAX_PSS_KIB_PER_WORKER = 16
 MAX_REPLACEMENT_MS = 50
 MAX_START_S = 2
+MAX_SUCCESSOR_MS = 50
+MAX_SUCCESSOR_OF_MANY_MS = 200
+MAX_KEEPER_PSS_KIB = 400
+N_SUCCESSORS = 9
 MANY_WORKERS = 200
 IDLE_S = 5
 N_DEATHS = 8
@@ -191,6 +195,32 @@ class Bench:
             f"{min(times):.1f} to {max(times):.1f} ms in {N_DEATHS}; the worst counts",
         )
 
+    def successor(self):
+        """From the primary's death to its successor's answer to a trapped bind."""
+        for n, most_ms in ((4, MAX_SUCCESSOR_MS), (MANY_WORKERS, MAX_SUCCESSOR_OF_MANY_MS)):
+            with self.programs.hello_and_a_binder(n) as fleet:
+                times = [measure.successor_ms(fleet) for _ in range(N_SUCCESSORS)]
+            value = statistics.median(times)
+            yield Figure(
+                "successor",
+                f"a primary's death to a bind's answer, {n} workers",
+                value,
+                "ms",
+                f"< {most_ms} ms",
+                value < most_ms,
+                f"{min(times):.1f} to {max(times):.1f} ms in {N_SUCCESSORS}",
+            )
+
+    def keeper(self):
+        """The keeper's memory, and its wake-ups while nothing happens."""
+        with self.programs.hello_under_berth(4) as fleet:
+            pss = measure.pss_kib(fleet.keeper_pid)
+            n = measure.wake_ups_in(fleet.keeper_pid, IDLE_S)
+        yield Figure(
+            "keeper", "PSS", pss, "KiB", f"< {MAX_KEEPER_PSS_KIB} KiB", pss < MAX_KEEPER_PSS_KIB
+        )
+        yield Figure("keeper", f"wake-ups in {IDLE_S} s", n, "", "0", n == 0)
+
     def start(self):
         """From berth's start until all of many workers listen."""
         with self.programs.hello_under_berth(MANY_WORKERS) as fleet:
@@ -213,6 +243,8 @@ COMPARISONS = {
     "memory": Bench.memory,
     "idle": Bench.idle,
     "replacement": Bench.replacement,
+    "successor": Bench.successor,
+    "keeper": Bench.keeper,
     "start": Bench.start,
 }
 

@@ -25,6 +25,14 @@ def free_port():
         return s.getsockname()[1]
 
 
+def children_of(pid):
+    """Of all its threads."""
+    pids = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        pids += map(int, path.read_text().split())
+    return pids
+
+
 class Fleet:
     """Processes that together serve one port; up once n_servers have said that they listen."""
 
@@ -112,13 +120,22 @@ class Fleet:
     def cpu_s(self):
         """CPU time that its processes have used, those that berth is made of included."""
         total_ns = 0
-        for pid in {process.pid for process in self.processes} | set(self.pids):
+        ours = {process.pid for process in self.processes}
+        for pid in ours | {pid for one in ours for pid in children_of(one)} | set(self.pids):
             for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
                 total_ns += int(thread.read_text().split()[0])
         return total_ns / 1e9
 
     @property
     def primary_pid(self):
+        """Of berth: the child of its keeper that is no worker."""
+        for pid in children_of(self.keeper_pid):
+            if Path(f"/proc/{pid}/comm").read_text() == "berthd\n":
+                return pid
+        raise FleetError(f"{self.name}: there is no primary")
+
+    @property
+    def keeper_pid(self):
         """Of berth: the process that was started."""
         return self.processes[0].pid
 
@@ -138,6 +155,12 @@ class Programs:
 
     def hello_under_berth(self, n):
         return self._berth(n, [self.build / "hello", free_port(), HOST])
+
+    def hello_and_a_binder(self, n):
+        """Slot 1 binds sockets all the time, and tells of each bind that had to wait."""
+        script = 'if [ "$BERTH_SLOT" = 1 ]; then exec python3 "$1"; fi; exec "$0" "$2" "$3"'
+        command = [self.build / "hello", self.servers / "binder.py", free_port(), HOST]
+        return self._berth(n, ["sh", "-c", script, *command])
 
     def hello_by_kernel_hash(self, n):
         """The same server with its own SO_REUSEPORT, so many times."""

@@ -107,6 +107,20 @@ def wake_ups_in(pid, seconds):
     return wake_ups(pid) - before
 
 
+def successor_ms(fleet):
+    """Kills the primary; how long until its successor has answered a trapped bind."""
+    n_known = len(fleet.lines)
+    os.kill(fleet.primary_pid, signal.SIGKILL)
+    begin_s = time.monotonic()
+    while time.monotonic() < begin_s + ANSWER_S:
+        for line in fleet.lines[n_known:]:
+            found = re.search(r"waited ([\d.]+) ([\d.]+)", line)
+            if found and float(found[2]) > begin_s:
+                return (float(found[2]) - begin_s) * 1e3
+        time.sleep(0.005)  # the figure comes from the worker's clock
+    raise FleetError(f"{fleet.name}: no bind was answered in {ANSWER_S} s")
+
+
 def _who_answers(port):
     with socket.create_connection((HOST, port), timeout=ANSWER_S) as s:
         s.sendall(b"GET / HTTP/1.0\r\n\r\n")
