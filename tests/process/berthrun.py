@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import uuid
@@ -70,7 +72,7 @@ class BerthRun:
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             argv,
-            env={**_clean_environment(), **(env or {}), MARK: self.mark},
+            env={**_clean_environment(), **self._own_place(user), **(env or {}), MARK: self.mark},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if stdout is None else stdout,
@@ -85,6 +87,13 @@ class BerthRun:
             for name, pipe in (("stdout", self.process.stdout), ("stderr", self.process.stderr))
             if pipe
         ]
+
+    def _own_place(self, user):
+        """Where its control socket is: apps of other tests may have the same name."""
+        self._place = tempfile.mkdtemp(prefix="berth-control-")
+        if user:
+            shutil.chown(self._place, user)
+        return {"BERTH_RUNTIME_DIR": self._place}
 
     def _read(self, name, pipe):
         reader = threading.Thread(target=self._read_lines, args=(name, pipe), daemon=True)
@@ -205,10 +214,14 @@ class BerthRun:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        for pid in self.everything():
-            procs.kill_quietly(pid)
-            procs.wait_until_gone(pid)
-        procs.reap_orphans()
+        # Whatever is killed of berth may be started again by what isn't yet.
+        while left := self.everything():
+            for pid in left:
+                procs.kill_quietly(pid)
+            for pid in left:
+                procs.wait_until_gone(pid)
+            procs.reap_orphans()
+        shutil.rmtree(self._place, ignore_errors=True)
         for pipe, reader in zip(self._pipes(), self._readers):
             reader.join(STOP_DEADLINE_S)
             pipe.close()

@@ -17,6 +17,9 @@ from berthrun import BerthRun
 REPO = Path(__file__).resolve().parents[2]
 BERTH = Path(os.environ.get("BERTH", REPO / "build" / "berth")).resolve()
 BUILD = BERTH.parent
+PLACES = ["tests/servers", "tests/control", "bench", "examples"]
+
+BERTH_PROGRAMS = ("berth", "berthd", "berth-keeper")
 
 CAP_NET_ADMIN = 12
 CAP_BPF = 39
@@ -49,7 +52,7 @@ def _effective_caps():
     return int(line.split()[1], 16)
 
 
-def _require(tier):
+def require(tier):
     caps = _effective_caps()
     if tier.is_steered and not (caps >> CAP_BPF & 1 and caps >> CAP_NET_ADMIN & 1):
         pytest.skip("the steered tier needs CAP_BPF and CAP_NET_ADMIN")
@@ -72,19 +75,19 @@ def deadline(request):
 
 @pytest.fixture(params=[STEERED, SHARED], ids=["steered", "shared_as_nobody"])
 def tier(request):
-    _require(request.param)
+    require(request.param)
     return request.param
 
 
 @pytest.fixture
 def steered():
-    _require(STEERED)
+    require(STEERED)
     return STEERED
 
 
 @pytest.fixture
 def shared():
-    _require(SHARED)
+    require(SHARED)
     return SHARED
 
 
@@ -116,16 +119,17 @@ class Programs:
         return self.path(name)
 
     def path(self, name):
-        copy = self._directory / name
-        if not copy.exists():
-            built = self._find(name)
-            shutil.copy(built, copy)
-            copy.chmod(0o755)
-        return str(copy)
+        # berth's programs find each other by standing side by side.
+        for each in BERTH_PROGRAMS if name == "berth" else (name,):
+            copy = self._directory / each
+            if not copy.exists():
+                shutil.copy(self._find(each), copy)
+                copy.chmod(0o755)
+        return str(self._directory / name)
 
     @staticmethod
     def _find(name):
-        for folder in (BUILD, BUILD / "tests" / "servers", BUILD / "bench", BUILD / "examples"):
+        for folder in (BUILD, *(BUILD / place for place in PLACES)):
             if (folder / name).is_file():
                 return folder / name
         pytest.fail(f"{name} is not built: {BUILD} has no such program")

@@ -6,10 +6,12 @@ import socket
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import apps
 import clients
 import procs
+from conftest import BERTH_PROGRAMS
 import pytest
 
 CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF = 12, 38, 39
@@ -72,10 +74,11 @@ def script(place, name, text):
 def test_a_file_with_capabilities_steers_for_an_ordinary_user(
     berth_run, programs, place, steered, rights, said
 ):
-    berth = shutil.copy(programs.berth, place / "berth")
-    give_rights(berth, rights)
+    for name in BERTH_PROGRAMS:
+        shutil.copy(Path(programs.berth).with_name(name), place / name)
+    give_rights(place / "berthd", rights)
     port = clients.free_port()
-    run = berth_run(["-n", 3, "--", programs.hello, port], user="nobody", program=berth)
+    run = berth_run(["-n", 3, "--", programs.hello, port], user="nobody", program=place / "berth")
     run.wait_for(said)
     run.wait_listening(3)
     assert sorted(clients.tally(port, 30).values()) == [10, 10, 10]

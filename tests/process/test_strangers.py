@@ -63,7 +63,7 @@ def test_a_stranger_of_the_same_user_with_reuseport_gets_no_connection_and_is_na
     run.wait_listening(2)
     process, said = stranger(port, how="reuseport", user=tier.user)
     counts = clients.tally(port, 100)
-    assert set(counts) == set(run.workers().values())
+    assert set(counts) <= set(run.workers().values())
     if tier.is_steered:
         assert said == "bound"
         assert sorted(counts.values()) == [50, 50]
@@ -164,7 +164,7 @@ def test_two_berths_cannot_have_the_same_port_and_the_second_is_told_of_the_firs
     first.wait_listening(2)
     second = berth_run(["--listen", port, "--", "sleep", "1000"], tier=tier, json_lines=False)
     second.ends_with(8)
-    held = re.search(rf"port {port}/tcp is held by \w+ \(pid (\d+),", second.output())
+    held = re.search(rf"port {port}/tcp is held by berth-keeper \(pid (\d+),", second.output())
     assert held and int(held.group(1)) in (first.pid, *first.workers().values()), second.output()
     assert set(clients.tally(port, 20)) <= set(first.workers().values())
     first.stop()

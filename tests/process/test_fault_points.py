@@ -1,0 +1,298 @@
+"""
+The primary is killed behind each of its effects, one after the other, in a life that
+passes them all: workers that start, listen, listen again, die, become more and fewer,
+an upgrade, a stop. Nobody outside may notice.
+"""
+
+import collections
+import concurrent.futures
+import contextlib
+import functools
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+import clients
+import procs
+from berthrun import BerthRun
+from conftest import REPO, SHARED, STEERED, require
+
+FAULT_BUILD = REPO / "build-fault"
+AT_ONCE = 3
+place_of_ours = 0  # below AT_ONCE: of this process among those that live side by side
+NOBODY = 65534
+
+POINTS = subprocess.run(
+    [sys.executable, REPO / "tools" / "effects.py", "--list", REPO / "src"],
+    capture_output=True,
+    text=True,
+    check=True,
+).stdout.split()
+
+# Passed by no life without a death, or by none that a test could arrange.
+UNREACHED = {
+    "broker_make_theirs": "only where a bind fails beside a claim that has succeeded",
+    "sock_stop_listening": "only where a worker listens and gets no berth: all are taken",
+    "port_remains_leave_seat": "mends what an earlier death has left",
+    "port_remains_take_seat": "mends what an earlier death has left",
+}
+
+
+def children(pid):
+    return [int(kid) for kid in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return None
+
+
+def own_port():
+    """A free port that no life beside this one gets."""
+    return next(port for port in iter(clients.free_port, None) if port % AT_ONCE == place_of_ours)
+
+
+class Prober(threading.Thread):
+    """A client that comes again and again, and is served each time."""
+
+    def __init__(self, addresses):
+        super().__init__(daemon=True)
+        self._addresses = addresses
+        self._failures = []
+        self._over = threading.Event()
+
+    def run(self):
+        while not self._over.wait(0.004):
+            for address in self._addresses:
+                try:
+                    clients.get_number(address)
+                except (OSError, AssertionError) as error:
+                    self._failures.append(f"{address}: {error!r}")
+
+    def __enter__(self):
+        self.start()
+
+    def __exit__(self, kind, *_):
+        self._over.set()
+        self.join()
+        assert kind or not self._failures, f"not served: {self._failures}"
+
+
+class Life:
+    """One berth from start to end. With @fault, "POINT:N", its primary dies there."""
+
+    def __init__(self, tier, place, fault=None):
+        self.place = Path(tempfile.mkdtemp(dir=place))
+        self.place.chmod(0o777)
+        self.listed = [own_port(), own_port()]
+        self.path = str(self.place / "socket")
+        self.addresses = [*self.listed, own_port(), self.path]
+        self._leave_stale_socket()
+        self.fault = fault
+        env = {"BERTH_FAULT_LOG": str(self.place / "log")}
+        if fault:
+            env |= {"BERTH_FAULT": fault, "BERTH_FAULT_COUNT": str(self.place / "count")}
+        self.run = BerthRun(self._command(tier), env=env)
+        self.times = collections.Counter()  # how often each worker was told to listen again
+
+    def _command(self, tier):
+        exact, number, other = self.addresses[:3]
+        return [
+            *(FAULT_BUILD / "berth", "run", "--json", "--mode", tier.name, "-n", "2"),
+            *("--listen", f"127.0.0.1:{exact}", "--listen", str(number)),
+            *("--listen", f"unix:{self.path}", "--"),
+            *(FAULT_BUILD / "tests" / "servers" / "several", "--even-as", str(NOBODY)),
+            *(f"127.0.0.1:{exact}", str(number), f"127.0.0.1:{other}", f"unix:{self.path}"),
+        ]
+
+    def _leave_stale_socket(self):
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(self.path)
+
+    def _is_ready(self, pid):
+        wanted = f"ready {self.times[pid]}"
+        return self.run.matching(
+            lambda line: line.fields.get("pid") == pid and line.fields.get("message") == wanted
+        )
+
+    def _is_settled(self, slots):
+        """Whether there's one primary, one worker in each slot, all of them ready, and no more."""
+        kids = children(self.run.pid)
+        workers = [pid for pid in kids if name_of(pid) == "several"]
+        primaries = [pid for pid in kids if name_of(pid) == "berthd"]
+        return (
+            len(kids) == len(slots) + 1
+            and len(primaries) == 1
+            and sorted(procs.slot_of(pid) for pid in workers) == slots
+            and all(map(self._is_ready, workers))
+        )
+
+    def settle(self, slots):
+        assert self.run.process.poll() is None, "berth has ended"
+        procs.wait_until(lambda: self._is_settled(slots), f"workers {slots}")
+        workers = set(self.run.workers().values())
+        for address in self.addresses:
+            for _ in range(3):
+                assert clients.get_number(address) in workers
+
+    def primary(self):
+        found = [pid for pid in children(self.run.pid) if name_of(pid) == "berthd"]
+        return found[0] if len(found) == 1 else None
+
+    def descriptors(self):
+        """What the keeper holds, by kind."""
+        targets = procs.fds_of(self.run.pid).values()
+        return collections.Counter(target.split(":[")[0] for target in targets)
+
+    # What happens in a life
+
+    def listen_again(self):
+        for pid in self.run.workers().values():
+            self.times[pid] += 1
+            os.kill(pid, signal.SIGUSR1)
+            self.settle([1, 2])
+
+    def kill_worker(self):
+        """One with clients in its queue: they are served by the other one, which sleeps."""
+        pid = self.run.workers()[1]
+        os.kill(pid, signal.SIGSTOP)
+        waiting = [clients.start_get(address) for address in self.listed for _ in range(3)]
+        os.kill(pid, signal.SIGKILL)
+        procs.wait_until_gone(pid)
+        for client in waiting:
+            clients.finish_get(client)
+        self.settle([1, 2])
+
+    def scale(self):
+        self.run.send(signal.SIGTTIN)
+        self.settle([1, 2, 3])
+        self.run.send(signal.SIGTTOU)
+        self.settle([1, 2])
+
+    def upgrade(self):
+        before = procs.wait_until(self.primary, "a primary")
+        self.run.send(signal.SIGUSR2)
+        procs.wait_until(lambda: self.primary() not in (None, before), "another primary")
+        self.settle([1, 2])
+
+    def stop(self):
+        self.run.stop()
+        left = set(os.listdir(self.place)) - {"log", "count"}
+        assert not left, f"left behind: {left}"
+
+    def live(self, descriptors=None):
+        self.settle([1, 2])
+        with Prober(self.listed):
+            self.listen_again()
+        self.kill_worker()
+        with Prober(self.listed):
+            self.scale()
+            self.upgrade()
+        if descriptors:
+            procs.wait_until(
+                lambda: self.descriptors() == descriptors,
+                f"the keeper holds {self.descriptors()}, not {descriptors}",
+            )
+        held = self.descriptors()
+        self.stop()
+        return held
+
+    def passages(self):
+        return collections.Counter((self.place / "log").read_text().split())
+
+    def has_died(self):
+        n = int(self.fault.split(":")[1])
+        count = self.place / "count"
+        return count.exists() and count.stat().st_size >= n
+
+    def end(self):
+        self.run.clean_up()
+
+
+def begin_process(places):
+    global place_of_ours
+    place_of_ours = places.get()
+    procs.become_subreaper()
+
+
+@contextlib.contextmanager
+def side_by_side():
+    """Processes, since each one looks for what its lives have left behind."""
+    context = multiprocessing.get_context("fork")
+    places = context.Queue()
+    for place in range(AT_ONCE):
+        places.put(place)
+    with concurrent.futures.ProcessPoolExecutor(AT_ONCE, context, begin_process, (places,)) as made:
+        yield made
+
+
+def spread(n, n_wanted):
+    """@n_wanted of the numbers 1 to @n, the first and the last among them."""
+    if n <= n_wanted:
+        return list(range(1, n + 1))
+    return sorted({1 + i * (n - 1) // (n_wanted - 1) for i in range(n_wanted)})
+
+
+@pytest.fixture(scope="module")
+def pool():
+    if not (FAULT_BUILD / "berth").is_file():
+        pytest.fail(f"{FAULT_BUILD} is not built: ./dev test does so")
+    with side_by_side() as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=[STEERED, SHARED], ids=["steered", "shared"])
+def undisturbed(request, pool, scratch):
+    """Tier, passages of each point, and what the keeper holds, in a life without a death."""
+    require(request.param)
+    if os.geteuid() != 0:
+        pytest.skip("workers of another user need root")
+    return request.param, *pool.submit(live, request.param, scratch).result()
+
+
+def live(tier, place):
+    life = Life(tier, place)
+    try:
+        held = life.live()
+        return life.passages(), held
+    finally:
+        life.end()
+
+
+def live_with(tier, place, held, fault):
+    """Returns whether the primary has died, and what went wrong."""
+    life = Life(tier, place, fault)
+    try:
+        life.live(held)
+        return life.has_died(), None
+    except (AssertionError, OSError) as error:
+        return life.has_died(), f"{fault}: {error!r}\n{life.run.output()}"
+    finally:
+        life.end()
+
+
+@pytest.mark.parametrize("point", sorted(set(POINTS) - UNREACHED.keys()))
+def test_nobody_notices_that_the_primary_is_killed_at(point, undisturbed, pool, scratch):
+    tier, passages, held = undisturbed
+    if not passages[point] and not tier.is_steered:
+        pytest.skip("a point of the steered tier")
+    assert passages[point], "no life passes this point: add to it what does"
+    faults = [f"{point}:{n}" for n in spread(passages[point], 10 + passages[point] // 8)]
+    results = list(pool.map(functools.partial(live_with, tier, scratch, held), faults))
+    wrong = [what for _, what in results if what]
+    assert not wrong, "\n\n".join(wrong)
+    assert any(has_died for has_died, _ in results)
+
+
+def test_no_point_is_without_reason_left_out():
+    assert UNREACHED.keys() <= set(POINTS)
