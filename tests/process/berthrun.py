@@ -159,7 +159,9 @@ class BerthRun:
     def workers(self):
         """Slot to pid of the workers themselves: of each slot, berth's oldest child."""
         kids = sorted(procs.children_of(self.pid), key=procs.started_at, reverse=True)
-        return {procs.slot_of(pid): pid for pid in kids if "BERTH_SLOT" in procs.environ_of(pid)}
+        slots = {procs.slot_of(pid): pid for pid in kids}
+        slots.pop(0, None)
+        return slots
 
     def wait_workers(self, slots, timeout_s=START_DEADLINE_S):
         """Waits until these slots have a worker that runs its command, and no others have."""

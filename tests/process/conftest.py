@@ -128,6 +128,11 @@ class Programs:
         return str(self._directory / name)
 
     @staticmethod
+    def library(name):
+        """One of the libraries that the programs are made of."""
+        return str(BUILD / "src" / f"lib{name}.a")
+
+    @staticmethod
     def _find(name):
         for folder in (BUILD, *(BUILD / place for place in PLACES)):
             if (folder / name).is_file():

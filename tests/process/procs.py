@@ -116,8 +116,11 @@ def fds_of(pid):
     return targets
 
 
-def slot_of(pid):
-    return int(environ_of(pid).get("BERTH_SLOT", 0))
+def slot_of(kid):
+    """The slot of a child of berth's, which has never an empty environment; 0 if it has none."""
+    # In the middle of an exec, a process shows no environment for a moment.
+    wait_until(lambda: environ_of(kid) or is_gone(kid), f"process {kid} shows its environment")
+    return int(environ_of(kid).get("BERTH_SLOT", 0))
 
 
 def is_gone(pid):
