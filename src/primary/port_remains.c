@@ -309,3 +309,37 @@ void port_remains_store(struct ports *p)
 			berths_store(port);
 	}
 }
+
+/* --- the steering program --- */
+
+void port_remains_store_steering(struct ports *p)
+{
+	const struct steer_fds *fds;
+
+	if (!p->steer)
+		return;
+	fds = steer_fds(p->steer);
+	(void)keep_store(p->keep, fds->program, "steer/program");
+	(void)keep_store(p->keep, fds->sockets, "steer/sockets");
+	(void)keep_store(p->keep, fds->keys, "steer/keys");
+	(void)keep_store(p->keep, fds->ports, "steer/ports");
+	(void)keep_store(p->keep, fds->berths, "steer/berths");
+	(void)keep_store(p->keep, fds->news, "steer/news");
+	if (fds->holders >= 0)
+		(void)keep_store(p->keep, fds->holders, "steer/holders");
+}
+
+int port_remains_take_steering(struct ports *p, struct steer **ret_steer)
+{
+	struct steer_fds fds = {
+		.program = keep_take(p->keep, "steer/program"),
+		.sockets = keep_take(p->keep, "steer/sockets"),
+		.keys = keep_take(p->keep, "steer/keys"),
+		.ports = keep_take(p->keep, "steer/ports"),
+		.berths = keep_take(p->keep, "steer/berths"),
+		.news = keep_take(p->keep, "steer/news"),
+		.holders = keep_take(p->keep, "steer/holders"),
+	};
+
+	return steer_resume(&fds, ret_steer);
+}

@@ -38,4 +38,10 @@ void port_remains_go_on(struct ports *p);
 /* Gives a new keeper the sockets of all ports and berths. */
 void port_remains_store(struct ports *p);
 
+/* Stores the steering program and its tables, where there is one. */
+void port_remains_store_steering(struct ports *p);
+
+/* The steering program that a predecessor has stored: yours. 0 or -errno. */
+int port_remains_take_steering(struct ports *p, struct steer **ret_steer);
+
 #endif

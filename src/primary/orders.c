@@ -1,0 +1,94 @@
+/*
+ * One function for each order, and a table: which signal means it.
+ */
+#include "primary/orders.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "primary/primary_parts.h"
+
+static void on_stop(struct primary *p)
+{
+	struct fleet *f = &p->fleet;
+	bool is_second = f->is_stopping;
+
+	if (!is_second)
+		output_say(p->output, MESSAGE_INFO, "stopping",
+			   "stopping %u worker%s; once more to stop at once", f->n_workers,
+			   f->n_workers == 1 ? "" : "s");
+	else
+		output_say(p->output, MESSAGE_INFO, "stopping", "stopping at once");
+	fleet_stop(f, is_second);
+}
+
+static void on_one_more(struct primary *p)
+{
+	struct fleet *f = &p->fleet;
+
+	if (f->n_wanted == APP_WORKERS_MAX || f->is_stopping)
+		return;
+	output_say(p->output, MESSAGE_INFO, "scaled", "%s: one worker more, %u now",
+		   p->config->name, f->n_wanted + 1);
+	fleet_scale(f, f->n_wanted + 1);
+}
+
+static void on_one_fewer(struct primary *p)
+{
+	struct fleet *f = &p->fleet;
+
+	if (f->n_wanted == 1)
+		output_say(p->output, MESSAGE_WARNING, "not_scaled",
+			   "%s has one worker only, and keeps it", p->config->name);
+	if (f->n_wanted == 1 || f->is_stopping)
+		return;
+	output_say(p->output, MESSAGE_INFO, "scaled", "%s: one worker fewer, %u now",
+		   p->config->name, f->n_wanted - 1);
+	fleet_scale(f, f->n_wanted - 1);
+}
+
+static void on_upgrade(struct primary *p)
+{
+	uint64_t number;
+	int r = primary_upgrade(p, NULL, &number);
+
+	if (r < 0)
+		output_say(p->output, MESSAGE_ERROR, "not_upgraded", "cannot upgrade: %s",
+			   strerror(-r));
+}
+
+static void on_reload(struct primary *p)
+{
+	output_say(p->output, MESSAGE_WARNING, "signal_ignored",
+		   "this version cannot reload by signal: nothing is changed");
+}
+
+/* What a signal to berth means. */
+static const struct {
+	int number;
+	void (*handle)(struct primary *p); /* NULL: nothing, and no reader's end should be ours */
+} orders[] = {
+	{ SIGTERM, on_stop },     { SIGINT, on_stop },       { SIGQUIT, on_stop },
+	{ SIGTTIN, on_one_more }, { SIGTTOU, on_one_fewer }, { SIGHUP, on_reload },
+	{ SIGUSR2, on_upgrade },  { SIGUSR1, NULL },         { SIGPIPE, NULL },
+	{ SIGXFSZ, NULL },
+};
+
+#define N_ORDERS (sizeof(orders) / sizeof(orders[0]))
+
+void orders_obey(struct primary *p, int signal)
+{
+	for (size_t i = 0; i < N_ORDERS; i++)
+		if (orders[i].number == signal && orders[i].handle)
+			orders[i].handle(p);
+}
+
+void orders_ignore_signals(void)
+{
+	sigset_t none;
+
+	for (size_t i = 0; i < N_ORDERS; i++)
+		(void)signal(orders[i].number, SIG_IGN);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}

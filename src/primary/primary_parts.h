@@ -1,0 +1,39 @@
+/*
+ * What the primary consists of: for the files that are parts of it.
+ */
+#ifndef BERTH_PRIMARY_PRIMARY_PARTS_H
+#define BERTH_PRIMARY_PRIMARY_PARTS_H
+
+#include "primary/fleet.h"
+#include "primary/output.h"
+#include "primary/primary.h"
+#include "primary/upgrade.h"
+
+#define PRIMARY_PATH_MAX     4096
+#define PRIMARY_JOURNAL_NAME "log/journal" /* of the workers' output, at the keeper */
+
+struct primary {
+	const struct app_config *config;
+	char *const *argv;
+	const struct primary_api *api;
+	int api_fd; /* NO_FD where nobody can ask */
+	uv_loop_t loop;
+	struct keep *keep;
+	struct output *output;
+	struct ports ports;
+	struct broker broker;
+	struct fleet fleet;
+	struct upgrade upgrade;
+	struct sock_fprog *filter;
+	int record_fd;    /* of the trapped call */
+	uv_timer_t renew; /* of the keeper */
+	uint64_t renew_ms;
+	int64_t renewed_at_ms;
+	char path[PRIMARY_PATH_MAX]; /* of the program */
+	unsigned n_primaries;        /* this one included */
+	bool is_tiered;
+	bool may_save; /* what a predecessor has left is all here */
+	bool has_ended;
+};
+
+#endif
