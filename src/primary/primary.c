@@ -30,7 +30,7 @@ static void end(struct primary *p)
 	keep_end(p->keep);
 	upgrade_done(&p->upgrade);
 	if (p->api_fd >= 0)
-		p->api->end(p, p->config->name, p->api_fd);
+		p->api->end(p->api->data, p->config->name, p->api_fd);
 	drop_fd(&p->api_fd);
 	uv_close((uv_handle_t *)&p->renew, NULL);
 	fleet_done(&p->fleet);

@@ -30,10 +30,12 @@ struct primary_api {
 	 * Begins to answer. @fd: the socket that listens; NO_FD: it's made, and the primary's
 	 * then. 0 or -errno.
 	 */
-	int (*begin)(struct primary *p, uv_loop_t *loop, const char *app, int *fd);
+	int (*begin)(void *data, struct primary *p, uv_loop_t *loop, const char *app, int *fd);
 
 	/* Ends it; berth ends, too, and the socket's file goes. */
-	void (*end)(struct primary *p, const char *app, int fd);
+	void (*end)(void *data, const char *app, int fd);
+
+	void *data; /* what both are given */
 };
 
 struct primary_start {

@@ -107,7 +107,7 @@ static void begin_api(struct primary *p)
 	int r;
 
 	p->api_fd = keep_take(p->keep, "api");
-	r = p->api->begin(p, &p->loop, p->config->name, &p->api_fd);
+	r = p->api->begin(p->api->data, p, &p->loop, p->config->name, &p->api_fd);
 	if (r == 0) {
 		(void)keep_store(p->keep, p->api_fd, "api");
 		return;

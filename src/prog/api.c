@@ -11,8 +11,6 @@
 #include "control/control.h"
 #include "control/control_socket.h"
 
-static struct control *control;
-
 static json_t *on_describe(void *data)
 {
 	return primary_describe(data);
@@ -64,8 +62,9 @@ static const struct control_ops ops = {
 	.upgrade_state = on_upgrade_state,
 };
 
-static int begin(struct primary *p, uv_loop_t *loop, const char *app, int *fd)
+static int begin(void *data, struct primary *p, uv_loop_t *loop, const char *app, int *fd)
 {
+	struct api *a = data;
 	struct control_options options = { .loop = loop, .ops = &ops, .data = p };
 	char path[CONTROL_PATH_MAX];
 	own_fd made = NO_FD;
@@ -74,19 +73,19 @@ static int begin(struct primary *p, uv_loop_t *loop, const char *app, int *fd)
 	if (r < 0)
 		return r;
 	options.listen_fd = *fd >= 0 ? *fd : made;
-	r = control_new(&options, &control);
+	r = control_new(&options, &a->control);
 	if (r == 0 && made >= 0)
 		*fd = take_fd(&made);
 	return r;
 }
 
-static void end(struct primary *p, const char *app, int fd)
+static void end(void *data, const char *app, int fd)
 {
+	struct api *a = data;
 	char directories[CONTROL_DIRECTORIES_MAX][CONTROL_PATH_MAX];
 	size_t n = control_socket_directories(directories);
 
-	(void)p;
-	control = control_free(control);
+	a->control = control_free(a->control);
 	for (size_t i = 0; i < n; i++) {
 		char path[CONTROL_PATH_MAX];
 
@@ -95,4 +94,7 @@ static void end(struct primary *p, const char *app, int fd)
 	}
 }
 
-const struct primary_api api = { .begin = begin, .end = end };
+struct primary_api api_for_primary(struct api *a)
+{
+	return (struct primary_api){ .begin = begin, .end = end, .data = a };
+}

@@ -6,6 +6,12 @@
 
 #include "primary/primary.h"
 
-extern const struct primary_api api;
+/* Zeroed before its primary is started. */
+struct api {
+	struct control *control; /* NULL while it does not answer */
+};
+
+/* What the primary calls: @a, which it reaches, has to outlive it. */
+struct primary_api api_for_primary(struct api *a);
 
 #endif

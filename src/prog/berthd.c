@@ -33,7 +33,9 @@ static bool find_link(int *ret_fd)
 int main(int argc, char **argv)
 {
 	struct app_config config;
-	struct primary_start start = { .config = &config, .api = &api, .argv = argv };
+	struct api api = { NULL };
+	const struct primary_api calls = api_for_primary(&api);
+	struct primary_start start = { .config = &config, .api = &calls, .argv = argv };
 	int code;
 
 	if (argc == 2 && strcmp(argv[1], "--check-state") == 0)
