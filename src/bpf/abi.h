@@ -44,10 +44,12 @@ struct steer_key {
 #define STEER_SEAT_BERTH(seat)     ((__u32)(seat))
 
 struct steer_port {
-	__u32 n_seats;   /* seats in use stand at 0 .. n_seats - 1, holes are passed over */
-	__u32 anchor;    /* index of the anchor */
-	__u32 policy;    /* enum steer_policy */
-	__u32 is_busy;   /* a connection has come since the primary last saw none come */
+	__u32 n_seats; /* seats in use stand at 0 .. n_seats - 1, holes are passed over */
+	__u32 anchor;  /* index of the anchor */
+	__u32 policy;  /* enum steer_policy */
+	__u32 is_busy; /* a connection has come since the primary last saw none come */
+	__u32 canary; /* 1 + index of the berth that has a share, whether it has a seat or not; 0: none */
+	__u32 share;     /* of all new connections, in 2^32nds */
 	__u64 to_anchor; /* connections that no berth could take */
 	__u64 refused;   /* neither a berth nor the anchor could */
 	/* what follows is written with every turn: it has a cache line of its own */

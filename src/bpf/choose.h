@@ -56,6 +56,14 @@ choose_inline __u64 choose_seat_at(const struct steer_port *p, __u32 i)
 	return i < STEER_SEATS_MAX ? p->seats[at] : 0;
 }
 
+/* The berth that is to have a share of its own, if this connection is in it; CHOOSE_NONE if not. */
+choose_inline __u32 choose_canary(const struct steer_port *p, __u32 random)
+{
+	__u32 canary = p->canary;
+
+	return canary && random < p->share ? canary - 1 : CHOOSE_NONE;
+}
+
 /* The depth of the queue at place @i; QUEUE_CLOSED also for a hole. */
 choose_inline __u32 choose_queue_at(const struct steer_port *p, __u32 i, choose_queue_fn *queue)
 {

@@ -253,6 +253,19 @@ static __always_inline long try_berth(struct passage *way, choose_queue_fn *queu
 	return 0;
 }
 
+/* A canary gets its share of what is new, as long as it listens. */
+static __always_inline void try_canary(struct passage *way)
+{
+	__u32 index = choose_canary(way->port, bpf_get_prandom_u32());
+
+	if (index == CHOOSE_NONE || way->md->migrating_sk)
+		return;
+	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) != 0)
+		return;
+	count(index, 0);
+	way->is_done = 1;
+}
+
 static long try_by_queue(__u32 t, void *way)
 {
 	(void)t;
@@ -290,7 +303,10 @@ int steer_by_queue(struct sk_reuseport_md *md)
 	if (!way.port)
 		return SK_DROP;
 	note_traffic(way.port);
-	bpf_loop(CLOSED_BERTHS_MAX, try_by_queue, &way, 0);
+	if (way.port->canary)
+		try_canary(&way);
+	if (!way.is_done)
+		bpf_loop(CLOSED_BERTHS_MAX, try_by_queue, &way, 0);
 	return way.is_done ? SK_PASS : pass_to_anchor(&way);
 }
 
@@ -302,7 +318,10 @@ int steer_by_turn(struct sk_reuseport_md *md)
 	if (!way.port)
 		return SK_DROP;
 	note_traffic(way.port);
-	bpf_loop(CLOSED_BERTHS_MAX, try_by_turn, &way, 0);
+	if (way.port->canary)
+		try_canary(&way);
+	if (!way.is_done)
+		bpf_loop(CLOSED_BERTHS_MAX, try_by_turn, &way, 0);
 	return way.is_done ? SK_PASS : pass_to_anchor(&way);
 }
 

@@ -30,6 +30,7 @@ struct failure {
 static const struct failure failures[] = {
 	{ EINVAL, STATUS_UNPROCESSABLE, "impossible" },
 	{ EBUSY, STATUS_CONFLICT, "busy" },
+	{ ENOENT, STATUS_CONFLICT, "nothing_there" },
 	{ EPERM, STATUS_FORBIDDEN, "not_permitted" },
 	{ EACCES, STATUS_FORBIDDEN, "not_permitted" },
 	{ EOPNOTSUPP, STATUS_NOT_SUPPORTED, "not_supported" },
@@ -78,6 +79,42 @@ struct answer answers_scale(const struct answers_call *call)
 	if (err)
 		return failed(err, text);
 	return (struct answer){ STATUS_OK, json_pack("{s:I}", "workers", (json_int_t)n_workers) };
+}
+
+struct answer answers_reload(const struct answers_call *call)
+{
+	char text[CONTROL_TEXT_MAX] = "";
+	struct control_reload reload;
+	const char *answer = "";
+	uint64_t id = 0;
+	int err;
+
+	if (!requests_read_reload(call->body, &reload, text))
+		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
+	err = call->ops->reload(call->data, call->who, &reload, &id, &answer, text);
+	if (err)
+		return failed(err, text);
+	return (struct answer){ STATUS_ACCEPTED, json_pack("{s:I, s:s}", "reload", (json_int_t)id,
+							   "answer", answer) };
+}
+
+struct answer answers_reload_state(const struct answers_call *call)
+{
+	return (struct answer){ STATUS_OK, call->ops->reload_state(call->data) };
+}
+
+struct answer answers_undo(const struct answers_call *call)
+{
+	char text[CONTROL_TEXT_MAX] = "";
+	uint64_t id = 0;
+	int err;
+
+	if (!requests_read_nothing(call->body, text))
+		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
+	err = call->ops->undo(call->data, call->who, &id, text);
+	if (err)
+		return failed(err, text);
+	return (struct answer){ STATUS_ACCEPTED, json_pack("{s:I}", "reload", (json_int_t)id) };
 }
 
 struct answer answers_upgrade(const struct answers_call *call)

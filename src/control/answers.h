@@ -28,6 +28,9 @@ typedef struct answer answers_give(const struct answers_call *call);
 
 answers_give answers_app;
 answers_give answers_scale;
+answers_give answers_reload;
+answers_give answers_reload_state;
+answers_give answers_undo;
 answers_give answers_upgrade;
 answers_give answers_upgrade_state;
 answers_give answers_openapi;

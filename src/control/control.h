@@ -32,6 +32,12 @@ struct control_scale {
 	int workers;
 };
 
+struct control_reload {
+	unsigned canary_percent; /* 0: no canary */
+	bool has_watch;          /* else as `berth run` was told */
+	uint32_t watch_ms;
+};
+
 /*
  * What is controlled. All are called on the loop's thread and must not block. None may call
  * control_free(), and what ends the process must wait until the loop has come round again:
@@ -49,6 +55,18 @@ struct control_ops {
 	/* @ret_workers: how many workers are wanted now */
 	int (*scale)(void *data, const struct control_peer *who, const struct control_scale *scale,
 		     unsigned *ret_workers, char ret_text[static CONTROL_TEXT_MAX]);
+
+	/* Begins a reload. @ret_answer: static, "begins", "supersedes" or "joins". */
+	int (*reload)(void *data, const struct control_peer *who,
+		      const struct control_reload *reload, uint64_t *ret_id,
+		      const char **ret_answer, char ret_text[static CONTROL_TEXT_MAX]);
+
+	/* Back to the last generation. */
+	int (*undo)(void *data, const struct control_peer *who, uint64_t *ret_id,
+		    char ret_text[static CONTROL_TEXT_MAX]);
+
+	/* Returns the document of GET /v1/reload, see openapi.json, or NULL without memory. */
+	json_t *(*reload_state)(void *data);
 
 	/* Begins an upgrade. @binary: an absolute path, or NULL for the program that runs. */
 	int (*upgrade)(void *data, const struct control_peer *who, const char *binary,

@@ -26,6 +26,17 @@ bool requests_read_scale(struct span body, struct control_scale *ret_scale,
 			 char ret_text[static CONTROL_TEXT_MAX]);
 
 /*
+ * requests_read_reload - read {"canary_percent": 1..99, "watch_ms": N}, each of them or none
+ *
+ * As requests_read_upgrade() otherwise.
+ */
+bool requests_read_reload(struct span body, struct control_reload *ret_reload,
+			  char ret_text[static CONTROL_TEXT_MAX]);
+
+/* Whether it is {}, or no byte at all. */
+bool requests_read_nothing(struct span body, char ret_text[static CONTROL_TEXT_MAX]);
+
+/*
  * requests_read_upgrade - read {"binary": "/PATH"}, {}, or no byte at all
  *
  * @body:         any bytes

@@ -9,6 +9,9 @@
 static const struct route routes[] = {
 	{ "GET",  "/v1/app",          ROUTES_READ,   answers_app },
 	{ "POST", "/v1/app/scale",    ROUTES_CHANGE, answers_scale },
+	{ "GET",  "/v1/reload",       ROUTES_READ,   answers_reload_state },
+	{ "POST", "/v1/reload",       ROUTES_CHANGE, answers_reload },
+	{ "POST", "/v1/undo",         ROUTES_CHANGE, answers_undo },
 	{ "GET",  "/v1/upgrade",      ROUTES_READ,   answers_upgrade_state },
 	{ "POST", "/v1/upgrade",      ROUTES_CHANGE, answers_upgrade },
 	{ "GET",  "/v1/openapi.json", ROUTES_READ,   answers_openapi },

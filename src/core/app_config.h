@@ -47,6 +47,13 @@ struct app_config {
 	enum app_mode mode;
 	int stop_signal;
 	uint32_t stop_timeout_ms;
+	uint32_t ready_timeout_ms; /* 0: a worker may take any time */
+	uint32_t drain_ms;         /* that a worker's clients have to finish */
+	uint32_t idle_close_ms;    /* while it drains; 0: no connection is closed for being idle */
+	uint32_t watch_ms;         /* that a new generation is watched before it's final */
+	uint32_t undo_ms;          /* that the last generation is kept, frozen */
+	unsigned max_surge;        /* see core/rollout.h */
+	unsigned max_unavailable;
 	unsigned backlog_min; /* a worker's smaller backlog is raised to this; 0: none is */
 	bool quiet;
 	bool json;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/rollout.h"
 #include "core/worker_fsm.h"
 
 #define MAGIC 0x4554415453544842u /* no text that anybody would write by chance */
@@ -42,7 +43,7 @@ struct section_rule {
 
 static const struct section_rule rules[SECTIONS] = {
 	[SECTION_APP] = { 1, sizeof(struct state_app) },
-	[SECTION_WORKERS] = { APP_WORKERS_MAX, sizeof(struct state_worker) },
+	[SECTION_WORKERS] = { STATE_WORKERS_MAX, sizeof(struct state_worker) },
 	[SECTION_PORTS] = { PORT_TABLE_MAX, sizeof(struct state_port) },
 	[SECTION_BERTHS] = { STATE_BERTHS_MAX, sizeof(struct state_berth) },
 };
@@ -135,10 +136,12 @@ static bool are_workers_good(const struct state *s)
 	for (size_t i = 0; i < s->n_workers; i++) {
 		const struct state_worker *w = &s->workers[i];
 
-		if (w->slot == 0 || w->slot > APP_WORKERS_MAX || is_seen[w->slot] ||
-		    w->state >= WORKER_STATES || w->pid < 0)
+		if (w->slot == 0 || w->slot > APP_WORKERS_MAX || w->state >= WORKER_STATES ||
+		    w->role >= WORKER_ROLES || w->pid < 0)
 			return false;
-		is_seen[w->slot] = true;
+		if (w->role == WORKER_MEMBER && is_seen[w->slot])
+			return false;
+		is_seen[w->slot] |= w->role == WORKER_MEMBER;
 	}
 	return true;
 }
@@ -181,6 +184,11 @@ static bool are_ports_good(const struct state *s)
 
 static bool is_good(const struct state *s)
 {
+	const struct state_reload *r = &s->app.reload;
+
+	if (r->phase >= ROLLOUT_PHASES || r->message[STATE_RELOAD_TEXT_MAX - 1] ||
+	    r->canary_percent > 100 || r->next_canary_percent > 100)
+		return false;
 	return s->app.n_wanted >= 1 && s->app.n_wanted <= APP_WORKERS_MAX && are_workers_good(s) &&
 	       are_ports_good(s);
 }

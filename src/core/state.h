@@ -17,12 +17,40 @@
 #include "core/app_config.h"
 #include "core/port_table.h"
 
-#define STATE_VERSION     1
-#define STATE_BERTHS_MAX  16384
-#define STATE_GROUPS_MAX  64
-#define STATE_SIZE_MAX    ((size_t)4 * 1024 * 1024)
-#define STATE_REFUSAL_MAX 160
-#define STATE_PORT_WORDS  (PORT_TABLE_MAX / 64)
+#define STATE_VERSION         1
+#define STATE_WORKERS_MAX     (4 * APP_WORKERS_MAX) /* those without a slot of their own included */
+#define STATE_BERTHS_MAX      16384
+#define STATE_GROUPS_MAX      64
+#define STATE_SIZE_MAX        ((size_t)4 * 1024 * 1024)
+#define STATE_REFUSAL_MAX     160
+#define STATE_RELOAD_TEXT_MAX 512 /* with its NUL */
+#define STATE_PORT_WORDS      (PORT_TABLE_MAX / 64)
+
+/* The last reload, and how far it is. */
+struct state_reload {
+	uint64_t number;
+	int64_t began_ms;
+	int64_t watch_due_ms; /* 0: nothing is being watched */
+	uint32_t phase;       /* enum rollout_phase */
+	uint32_t from;        /* generations */
+	uint32_t to;
+	uint32_t next; /* the generation that a reload after this one would make */
+	uint32_t canary_percent;
+	uint32_t watch_ms;
+	uint32_t flags;
+	uint32_t uid;                 /* who asked for it */
+	uint32_t next_canary_percent; /* of one that is to follow */
+	uint32_t next_watch_ms;
+	uint32_t next_uid;
+	uint32_t unused; /* 0: a record has no holes */
+	char message[STATE_RELOAD_TEXT_MAX];
+};
+
+#define STATE_RELOAD_CANARY_OVER 1u
+#define STATE_RELOAD_IS_UNDO     2u
+#define STATE_RELOAD_IS_WATCHED  4u
+#define STATE_RELOAD_HAS_FAILED  8u
+#define STATE_RELOAD_HAS_NEXT    16u
 
 /* The app as a whole. Times are those of clock_ms(). */
 struct state_app {
@@ -38,6 +66,9 @@ struct state_app {
 	int32_t exit_code;
 	int32_t origin; /* the first keeper's pid: a mark of this app's processes */
 	uint32_t flags;
+	uint32_t generation; /* of members; 0: the first */
+	uint32_t unused;     /* 0: a record has no holes */
+	struct state_reload reload;
 };
 
 #define STATE_APP_STOPPING   1u
@@ -59,13 +90,18 @@ struct state_worker {
 	uint32_t unique_port;
 	uint32_t n_restarts;
 	uint32_t flags;
-	uint32_t unused; /* 0: a record has no holes */
+	uint32_t generation; /* 0 in a state of those who had one only: the first */
+	uint32_t role;       /* enum worker_role */
+	uint32_t keep_ms;
+	uint64_t wanted[STATE_PORT_WORDS]; /* see struct worker */
 };
 
 #define STATE_WORKER_EXITED    1u
 #define STATE_WORKER_FAILED    2u
 #define STATE_WORKER_WAS_READY 4u
 #define STATE_WORKER_GONE      8u /* its whole tree */
+#define STATE_WORKER_MUST_STAY 16u
+#define STATE_WORKER_FROZEN    32u
 
 struct state_owner {
 	uint64_t run;
@@ -111,7 +147,11 @@ struct state_berth {
 	struct state_owner owner;
 	uint32_t port;
 	uint32_t index;
+	uint32_t flags;
+	uint32_t unused; /* 0: a record has no holes */
 };
+
+#define STATE_BERTH_HELD 1u
 
 struct state {
 	struct state_app app;

@@ -14,7 +14,8 @@ static const struct worker_step table[WORKER_STATES][WORKER_EVENTS] = {
 		[EV_NOW]          = { ACT_RELEASE,     WORKER_GONE },
 	},
 	[WORKER_STARTING] = {
-		[EV_LISTENING]    = { ACT_NOTE_READY,  WORKER_READY },
+		[EV_READY]        = { ACT_NOTE_READY,  WORKER_READY },
+		[EV_TIMER]        = { ACT_NOTE_LATE,   WORKER_STARTING },
 		[EV_EXITED]       = { ACT_KILL_TREE,   WORKER_CLEARING },
 		[EV_STOP]         = { ACT_SIGNAL,      WORKER_STOPPING },
 		[EV_NOW]          = { ACT_KILL_TREE,   WORKER_KILLING },
@@ -22,14 +23,33 @@ static const struct worker_step table[WORKER_STATES][WORKER_EVENTS] = {
 		[EV_SPAWN_FAILED] = { ACT_BACK_OFF,    WORKER_BACKOFF },
 	},
 	[WORKER_READY] = {
-		[EV_LISTENING]    = { ACT_NOTHING,     WORKER_READY }, /* one more berth */
+		[EV_READY]        = { ACT_NOTHING,     WORKER_READY }, /* one more berth */
 		[EV_EXITED]       = { ACT_KILL_TREE,   WORKER_CLEARING },
 		[EV_STOP]         = { ACT_SIGNAL,      WORKER_STOPPING },
 		[EV_NOW]          = { ACT_KILL_TREE,   WORKER_KILLING },
+		[EV_DRAIN]        = { ACT_DRAIN,       WORKER_DRAINING },
+	},
+	/* Another has its place: it is not replaced. */
+	[WORKER_DRAINING] = {
+		[EV_READY]        = { ACT_NOTHING,     WORKER_DRAINING },
+		[EV_EXITED]       = { ACT_KILL_TREE,   WORKER_KILLING },
+		[EV_TIMER]        = { ACT_SIGNAL,      WORKER_STOPPING },
+		[EV_STOP]         = { ACT_SIGNAL,      WORKER_STOPPING },
+		[EV_NOW]          = { ACT_KILL_TREE,   WORKER_KILLING },
+		[EV_FREEZE]       = { ACT_FREEZE,      WORKER_FROZEN },
+		[EV_RESUME]       = { ACT_RESUME,      WORKER_READY },
+	},
+	[WORKER_FROZEN] = {
+		[EV_READY]        = { ACT_NOTHING,     WORKER_FROZEN },
+		[EV_EXITED]       = { ACT_KILL_TREE,   WORKER_KILLING },
+		[EV_TIMER]        = { ACT_SIGNAL,      WORKER_STOPPING },
+		[EV_STOP]         = { ACT_SIGNAL,      WORKER_STOPPING },
+		[EV_NOW]          = { ACT_KILL_TREE,   WORKER_KILLING },
+		[EV_RESUME]       = { ACT_RESUME,      WORKER_READY },
 	},
 	/* A listen() of the tree may still be answered while the tree dies. */
 	[WORKER_CLEARING] = {
-		[EV_LISTENING]    = { ACT_NOTHING,     WORKER_CLEARING },
+		[EV_READY]        = { ACT_NOTHING,     WORKER_CLEARING },
 		[EV_TREE_GONE]    = { ACT_BACK_OFF,    WORKER_BACKOFF },
 		[EV_STOP]         = { ACT_NOTHING,     WORKER_KILLING }, /* no replacement */
 		[EV_NOW]          = { ACT_NOTHING,     WORKER_KILLING },
@@ -42,7 +62,7 @@ static const struct worker_step table[WORKER_STATES][WORKER_EVENTS] = {
 	},
 	/* Its start may still fail here: the stop came first. */
 	[WORKER_STOPPING] = {
-		[EV_LISTENING]    = { ACT_NOTHING,     WORKER_STOPPING },
+		[EV_READY]        = { ACT_NOTHING,     WORKER_STOPPING },
 		[EV_EXITED]       = { ACT_SIGNAL_REST, WORKER_STOPPING },
 		[EV_TREE_GONE]    = { ACT_RELEASE,     WORKER_GONE },
 		[EV_TIMER]        = { ACT_KILL_TREE,   WORKER_KILLING },
@@ -52,7 +72,7 @@ static const struct worker_step table[WORKER_STATES][WORKER_EVENTS] = {
 		[EV_SPAWN_FAILED] = { ACT_RELEASE,     WORKER_GONE },
 	},
 	[WORKER_KILLING] = {
-		[EV_LISTENING]    = { ACT_NOTHING,     WORKER_KILLING },
+		[EV_READY]        = { ACT_NOTHING,     WORKER_KILLING },
 		[EV_EXITED]       = { ACT_NOTHING,     WORKER_KILLING }, /* the rest is still to go */
 		[EV_TREE_GONE]    = { ACT_RELEASE,     WORKER_GONE },
 		[EV_STOP]         = { ACT_NOTHING,     WORKER_KILLING },
@@ -81,10 +101,11 @@ struct worker_step worker_fsm_step(enum worker_state state, enum worker_event ev
 const char *worker_state_text(enum worker_state state)
 {
 	static const char *const texts[WORKER_STATES] = {
-		[WORKER_IDLE] = "idle",       [WORKER_STARTING] = "starting",
-		[WORKER_READY] = "ready",     [WORKER_CLEARING] = "clearing",
-		[WORKER_BACKOFF] = "backoff", [WORKER_STOPPING] = "stopping",
-		[WORKER_KILLING] = "killing", [WORKER_GONE] = "gone",
+		[WORKER_IDLE] = "idle",         [WORKER_STARTING] = "starting",
+		[WORKER_READY] = "ready",       [WORKER_CLEARING] = "clearing",
+		[WORKER_BACKOFF] = "backoff",   [WORKER_STOPPING] = "stopping",
+		[WORKER_KILLING] = "killing",   [WORKER_GONE] = "gone",
+		[WORKER_DRAINING] = "draining", [WORKER_FROZEN] = "frozen",
 	};
 
 	assert((unsigned)state < WORKER_STATES);
@@ -95,7 +116,7 @@ const char *worker_event_text(enum worker_event event)
 {
 	static const char *const texts[WORKER_EVENTS] = {
 		[EV_START] = "start",
-		[EV_LISTENING] = "listening",
+		[EV_READY] = "ready",
 		[EV_EXITED] = "exited",
 		[EV_TREE_GONE] = "tree-gone",
 		[EV_TIMER] = "timer",
@@ -103,6 +124,9 @@ const char *worker_event_text(enum worker_event event)
 		[EV_NOW] = "now",
 		[EV_EXEC_FAILED] = "exec-failed",
 		[EV_SPAWN_FAILED] = "spawn-failed",
+		[EV_DRAIN] = "drain",
+		[EV_FREEZE] = "freeze",
+		[EV_RESUME] = "resume",
 	};
 
 	assert((unsigned)event < WORKER_EVENTS);
@@ -122,6 +146,10 @@ const char *worker_act_text(enum worker_act act)
 		[ACT_KILL_TREE] = "kill-tree",
 		[ACT_RELEASE] = "release",
 		[ACT_GIVE_UP] = "give-up",
+		[ACT_NOTE_LATE] = "note-late",
+		[ACT_DRAIN] = "drain",
+		[ACT_FREEZE] = "freeze",
+		[ACT_RESUME] = "resume",
 	};
 
 	assert((unsigned)act < WORKER_ACTS);

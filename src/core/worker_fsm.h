@@ -5,13 +5,16 @@
  *   idle -> starting -> ready                        a worker comes up
  *   starting, ready -> clearing -> backoff -> starting   it dies and is replaced
  *   starting, ready -> stopping -> killing -> gone       it is asked to end
+ *   ready -> draining -> stopping                        another has its place: its clients leave first
+ *   ready -> draining -> frozen -> ready                 it stands still, and may be needed again
  *
  * A worker is a process tree. When its leader dies, the rest of the tree is
  * ended before anything else happens in the slot: killed after a death; sent
  * the stop signal, with what is left of the deadline, after an orderly end. (A
  * shell that was wrapped around a server ends first, the server still drains.)
  *
- * A worker that never listens stays in WORKER_STARTING: that is no fault.
+ * What makes a worker ready is decided elsewhere (core/readiness). One that never
+ * is stays in WORKER_STARTING; that it's late is said, and whoever tries it out may end it.
  *
  * A timer belongs to the state that armed it: when a slot leaves that state,
  * whoever runs this machine disarms the timer. An act that finds its work done
@@ -23,19 +26,30 @@
 enum worker_state {
 	WORKER_IDLE = 0, /* the slot is empty, nothing was started yet */
 	WORKER_STARTING, /* spawned; it does not listen, or not yet */
-	WORKER_READY,    /* its first berth is open */
+	WORKER_READY,    /* it serves */
 	WORKER_CLEARING, /* its leader died, the rest of its tree is being killed */
 	WORKER_BACKOFF,  /* the slot is empty, the next start waits for the timer */
 	WORKER_STOPPING, /* it has the stop signal, the deadline runs */
 	WORKER_KILLING,  /* its whole tree is being killed, for good */
 	WORKER_GONE,     /* the slot is empty for good */
+	WORKER_DRAINING, /* nobody is sent to it any more, the clients it has may finish */
+	WORKER_FROZEN,   /* it has no clients, and stands still with its sockets */
 };
 
-#define WORKER_STATES (WORKER_GONE + 1)
+#define WORKER_STATES (WORKER_FROZEN + 1)
+
+/* What a worker is to its slot. At any time a slot has one member. */
+enum worker_role {
+	WORKER_MEMBER = 0, /* serves in it, and is replaced when it dies */
+	WORKER_CANDIDATE,  /* of the next generation: is to become its member */
+	WORKER_LEAVING,    /* was its member; drains, stops, or is kept frozen */
+};
+
+#define WORKER_ROLES (WORKER_LEAVING + 1)
 
 enum worker_event {
 	EV_START = 0,    /* the slot is wanted */
-	EV_LISTENING,    /* a berth of the worker is open */
+	EV_READY,        /* it may serve, or may so at one more port */
 	EV_EXITED,       /* its leader died and is reaped */
 	EV_TREE_GONE,    /* after EV_EXITED: no process of its tree is left either */
 	EV_TIMER,        /* the pause or the deadline is over */
@@ -43,9 +57,12 @@ enum worker_event {
 	EV_NOW,          /* asked to end at once: the second signal */
 	EV_EXEC_FAILED,  /* the command cannot be executed, and never could be */
 	EV_SPAWN_FAILED, /* not started this time: no process, no memory, command replaced */
+	EV_DRAIN,        /* its clients may finish, new ones go elsewhere */
+	EV_FREEZE,       /* it has none left, and should be kept */
+	EV_RESUME,       /* it's wanted again */
 };
 
-#define WORKER_EVENTS (EV_SPAWN_FAILED + 1)
+#define WORKER_EVENTS (EV_RESUME + 1)
 
 enum worker_act {
 	ACT_REFUSED = 0, /* this event cannot happen in this state */
@@ -58,9 +75,13 @@ enum worker_act {
 	ACT_KILL_TREE,   /* kill what is left of its tree */
 	ACT_RELEASE,     /* forget the worker: the slot is empty for good */
 	ACT_GIVE_UP,     /* the same, and the app cannot run */
+	ACT_NOTE_LATE,   /* say that it is not ready in time */
+	ACT_DRAIN,       /* close its berths, watch its clients, arm the timer with the deadline */
+	ACT_FREEZE,      /* stop its whole tree, arm the timer with the time that it's kept */
+	ACT_RESUME,      /* let its tree go on, open its berths */
 };
 
-#define WORKER_ACTS (ACT_GIVE_UP + 1)
+#define WORKER_ACTS (ACT_RESUME + 1)
 
 struct worker_step {
 	enum worker_act act;

@@ -316,3 +316,14 @@ bool sock_unix_is_alive(const struct addr *a)
 		return true;
 	return errno != ECONNREFUSED && errno != ENOENT;
 }
+
+unsigned sock_n_queued(int fd)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
+	    info.tcpi_state != TCP_LISTEN)
+		return 0;
+	return info.tcpi_unacked; /* that's what it means for a listening one */
+}

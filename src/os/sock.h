@@ -154,4 +154,7 @@ bool sock_has_queue(int fd);
  */
 bool sock_unix_is_alive(const struct addr *a);
 
+/* How many connections wait to be accepted at a listening TCP socket; 0 if it is none. */
+unsigned sock_n_queued(int fd);
+
 #endif

@@ -193,3 +193,26 @@ int tree_signal(const struct tree *t, int signal)
 	free(c.members);
 	return r < 0 ? r : n;
 }
+
+int tree_pids(const struct tree *t, pid_t *ret_pids, size_t n_max)
+{
+	struct census c = { 0 };
+	size_t n = 0;
+	int r = procfs_for_each_process(count_in, &c);
+
+	if (r == 0)
+		find_members(&c, t);
+	if (r == 0 && !t->is_reaped && n++ < n_max)
+		ret_pids[0] = t->leader;
+	for (size_t i = 0; r == 0 && i < c.n; i++) {
+		const struct member *m = &c.members[i];
+
+		if (!m->is_ours || m->pid == t->leader)
+			continue;
+		if (n < n_max)
+			ret_pids[n] = m->pid;
+		n++;
+	}
+	free(c.members);
+	return r < 0 ? r : (int)n;
+}

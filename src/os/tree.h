@@ -6,6 +6,7 @@
 #define BERTH_OS_TREE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,5 +30,14 @@ struct tree {
  * thread. Does not block.
  */
 int tree_signal(const struct tree *t, int signal);
+
+/*
+ * tree_pids - the processes of a tree, its leader first if that lives
+ *
+ * @ret_pids: room for @n_max of them
+ *
+ * Returns how many there are, perhaps more than @n_max, or -errno. Otherwise as tree_signal().
+ */
+int tree_pids(const struct tree *t, pid_t *ret_pids, size_t n_max);
 
 #endif

@@ -44,8 +44,18 @@ static void retire(struct port *port, struct berth **at)
 		idle_ports_note(port);
 }
 
+static int seat(struct port *port, struct berth *b)
+{
+	struct ports *p = port->ports;
+
+	if (!seats_add(steer_port(p->steer, port->id), ports_next_opening(p), b->index))
+		return -ENOBUFS;
+	fault_point("berths_take_seat");
+	return 0;
+}
+
 /* Puts @b behind its index in the maps, and gives it a seat. */
-static int seat(struct port *port, struct berth *b, int fd)
+static int put_in_maps(struct port *port, struct berth *b, int fd)
 {
 	struct ports *p = port->ports;
 	int r = steer_set_socket(p->steer, b->index, fd);
@@ -53,12 +63,11 @@ static int seat(struct port *port, struct berth *b, int fd)
 	if (r < 0)
 		return r;
 	memset(steer_berth(p->steer, b->index), 0, sizeof(struct steer_berth));
-	if (seats_add(steer_port(p->steer, port->id), ports_next_opening(p), b->index)) {
-		fault_point("berths_take_seat");
-		return 0;
-	}
-	(void)steer_clear_socket(p->steer, b->index);
-	return -ENOBUFS;
+	if (!b->is_held)
+		r = seat(port, b);
+	if (r < 0)
+		(void)steer_clear_socket(p->steer, b->index);
+	return r;
 }
 
 /* The keeper's copy is the only one: while there's no primary, it is one copy, too. */
@@ -71,7 +80,7 @@ static int copy(struct ports *p, struct berth *b, int fd)
 }
 
 static int add(struct port *port, int fd, const struct sock_facts *facts,
-	       const struct berth_owner *owner)
+	       const struct berth_owner *owner, bool is_held)
 {
 	struct ports *p = port->ports;
 	struct berth *b = calloc(1, sizeof(*b));
@@ -82,6 +91,7 @@ static int add(struct port *port, int fd, const struct sock_facts *facts,
 	b->cookie = facts->cookie;
 	b->inode = facts->inode;
 	b->owner = *owner;
+	b->is_held = is_held;
 	b->index = berth_indices_take(p->indices);
 	if (b->index == BERTH_INDEX_NONE)
 		r = -ENOBUFS;
@@ -96,24 +106,68 @@ static int add(struct port *port, int fd, const struct sock_facts *facts,
 	b->next = port->berths;
 	port->berths = b;
 	keep_save(p->keep);
-	r = seat(port, b, fd);
+	r = put_in_maps(port, b, fd);
 	if (r < 0)
 		retire(port, &port->berths);
 	return r;
 }
 
 int berths_open(struct port *port, int fd, const struct sock_facts *facts,
-		const struct berth_owner *owner)
+		const struct berth_owner *owner, bool is_held)
 {
 	int r;
 
 	(void)berths_sweep(port);
 	if (*find(port, facts->cookie))
 		return 0;
-	r = add(port, fd, facts, owner);
-	if (r == 0 && port->fd >= 0)
+	r = add(port, fd, facts, owner, is_held);
+	if (r == 0 && !is_held && port->fd >= 0)
 		anchor_hand_on(port);
 	return r;
+}
+
+static bool admit_at(struct port *port, uint64_t run)
+{
+	bool is_news = false;
+
+	for (struct berth *b = port->berths; b; b = b->next) {
+		if (b->owner.run != run || !b->is_held)
+			continue;
+		b->is_held = false;
+		is_news = true;
+		keep_save(port->ports->keep);
+		(void)seat(port, b); /* those that it takes the place of have left as many */
+	}
+	return is_news;
+}
+
+void berths_admit(struct ports *p, uint64_t run)
+{
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
+		struct port *port = p->at[i];
+
+		if (port && port->kind == PORT_STEERED && admit_at(port, run) && port->fd >= 0)
+			anchor_hand_on(port);
+	}
+}
+
+static void hold_at(struct port *port, uint64_t run)
+{
+	for (struct berth *b = port->berths; b; b = b->next) {
+		if (b->owner.run != run || b->is_held)
+			continue;
+		b->is_held = true;
+		keep_save(port->ports->keep);
+		(void)seats_remove(steer_port(port->ports->steer, port->id), b->index);
+		fault_point("berths_hold");
+	}
+}
+
+void berths_hold(struct ports *p, uint64_t run)
+{
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (p->at[i] && p->at[i]->kind == PORT_STEERED)
+			hold_at(p->at[i], run);
 }
 
 int berth_borrow(struct berth *b, int *ret_fd)
@@ -186,6 +240,27 @@ void berths_sweep_all(struct ports *p)
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
 		if (p->at[i])
 			(void)berths_sweep(p->at[i]);
+}
+
+void berths_set_canary(struct ports *p, uint64_t run, uint32_t share)
+{
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
+		if (!p->at[i] || p->at[i]->kind != PORT_STEERED)
+			continue;
+		for (const struct berth *b = p->at[i]->berths; b; b = b->next) {
+			if (b->owner.run != run)
+				continue;
+			steer_port(p->steer, i)->share = share;
+			steer_port(p->steer, i)->canary = b->index + 1;
+		}
+	}
+}
+
+void berths_clear_canary(struct ports *p)
+{
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (p->at[i] && p->at[i]->kind == PORT_STEERED)
+			steer_port(p->steer, i)->canary = 0;
 }
 
 static void close_worker_at(struct port *port, uint64_t run)

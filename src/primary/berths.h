@@ -16,13 +16,30 @@
 /*
  * berths_open - a worker listens at @port with socket @fd: let it have connections
  *
- * @fd: stays the caller's
+ * @fd:       stays the caller's
+ * @is_held:  not yet: once berths_admit() says so
  *
  * 0, also if it had them already; -ENOBUFS when the port has no seat left.
  * Primary's thread only. Never blocks.
  */
 int berths_open(struct port *port, int fd, const struct sock_facts *facts,
-		const struct berth_owner *owner);
+		const struct berth_owner *owner, bool is_held);
+
+/* New connections for that worker, at every port where it listens. */
+void berths_admit(struct ports *p, uint64_t run);
+
+/* No new ones, until berths_admit(); its berths stay, and so does what waits in its queues. */
+void berths_hold(struct ports *p, uint64_t run);
+
+/*
+ * berths_set_canary - give held berths a share of new connections
+ *
+ * @share: in 2^32nds of all at each port
+ */
+void berths_set_canary(struct ports *p, uint64_t run, uint32_t share);
+
+/* No berth has such a share. */
+void berths_clear_canary(struct ports *p);
 
 /* Our own descriptor of a berth's socket, from its worker. 0; -ESRCH if the worker has it no more. */
 int berth_borrow(struct berth *b, int *ret_fd);
@@ -30,7 +47,7 @@ int berth_borrow(struct berth *b, int *ret_fd);
 /* Whether the worker of @run listens at @port now. */
 bool berths_has_worker(struct port *port, uint64_t run);
 
-/* No new connections for that worker, at any port; those it has accepted stay with it. */
+/* No new connections for that worker, ever; those it has accepted stay with it. */
 void berths_close_worker(struct ports *p, uint64_t run);
 
 /* Closes the berths whose worker has closed its socket; returns how many are left. */

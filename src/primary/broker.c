@@ -341,7 +341,7 @@ static int listen_steered(const struct trap *t, struct port *port)
 	int r = sock_listen(t->fd, listen_backlog(t));
 
 	if (r == 0)
-		r = berths_open(port, t->fd, &t->facts, &owner);
+		r = berths_open(port, t->fd, &t->facts, &owner, t->client->is_held);
 	/* It must not listen where nobody would ever be sent. */
 	if (r < 0)
 		sock_stop_listening(t->fd);
@@ -374,7 +374,7 @@ static enum outcome on_listen(struct trap *t, int *result)
 	if (r == -ENOENT)
 		return PASS;
 	if (r == 0)
-		b->on_listening(b, t->client->source.slot, port);
+		b->on_listening(b, t->client, port);
 	return answer(result, r);
 }
 

@@ -20,6 +20,7 @@ struct broker_client {
 	int notify_fd;
 	int64_t explained_at_ms; /* when its last error was explained; 0: never */
 	unsigned n_unexplained;  /* errors since then */
+	bool is_held;            /* it gets no clients yet, or no more */
 	uint16_t unique_port;    /* that it was told of last, 0: none */
 	bool has_told_opaque;    /* that it does not let us look into it */
 };
@@ -33,7 +34,8 @@ struct broker {
 	struct notif_record *record; /* of the call that is being answered */
 
 	/* The worker of @slot listens at @port, and gets its connections from now on. */
-	void (*on_listening)(struct broker *b, unsigned slot, const struct port *port);
+	void (*on_listening)(struct broker *b, struct broker_client *client,
+			     const struct port *port);
 };
 
 enum broker_result {

@@ -10,38 +10,64 @@
 
 #define UNSERVED_AFTER_MS 2000
 
+struct worker *fleet_next(const struct fleet *f, const struct worker *w)
+{
+	unsigned i = !w || w->role != WORKER_MEMBER ? 0 : w->slot;
+
+	if (w && w->role != WORKER_MEMBER)
+		return w->next;
+	for (; i < APP_WORKERS_MAX; i++)
+		if (f->workers[i])
+			return f->workers[i];
+	return f->others;
+}
+
 static struct worker *find_by_pid(const struct fleet *f, pid_t pid)
 {
-	for (unsigned i = 0; i < APP_WORKERS_MAX; i++) {
-		struct worker *w = f->workers[i];
-
-		if (w && w->process && process_pid(w->process) == pid && !w->process->has_exited)
+	for (struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w))
+		if (worker_is_running(w) && process_pid(w->process) == pid)
 			return w;
-	}
 	return NULL;
 }
 
 struct worker *fleet_find_run(struct fleet *f, uint64_t run)
 {
-	for (unsigned i = 0; i < APP_WORKERS_MAX; i++) {
-		struct worker *w = f->workers[i];
-
-		if (w && w->process && w->process->client.run == run)
+	for (struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w))
+		if (w->process && w->process->client.run == run)
 			return w;
-	}
 	return NULL;
 }
 
-static struct worker *add_worker(struct fleet *f, unsigned slot)
+static void add_other(struct fleet *f, struct worker *w)
 {
-	struct worker *w = worker_new(&f->home, slot);
+	w->next = f->others;
+	f->others = w;
+}
+
+static void remove_other(struct fleet *f, const struct worker *w)
+{
+	struct worker **at = &f->others;
+
+	while (*at && *at != w)
+		at = &(*at)->next;
+	if (*at)
+		*at = w->next;
+}
+
+static struct worker *add_worker(struct fleet *f, unsigned slot, enum worker_role role,
+				 unsigned generation)
+{
+	struct worker *w = worker_new(&f->home, slot, role, generation);
 
 	if (!w) {
 		output_say(f->output, MESSAGE_ERROR, "worker_failed", "no memory for %s.%u",
 			   f->config->name, slot);
 		return NULL;
 	}
-	f->workers[slot - 1] = w;
+	if (role == WORKER_MEMBER)
+		f->workers[slot - 1] = w;
+	else
+		add_other(f, w);
 	f->n_workers++;
 	return w;
 }
@@ -50,28 +76,38 @@ void fleet_start_missing(struct fleet *f)
 {
 	f->home.n_workers = f->n_wanted;
 	for (unsigned slot = 1; slot <= f->n_wanted && !f->is_stopping; slot++) {
-		struct worker *w = f->workers[slot - 1] ? NULL : add_worker(f, slot);
+		struct worker *w;
 
+		/* What a candidate is to have, nobody else gets. */
+		if (f->workers[slot - 1] || fleet_find_candidate(f, slot))
+			continue;
+		w = add_worker(f, slot, WORKER_MEMBER, f->generation);
 		if (w)
 			worker_event(w, EV_START);
 	}
 }
 
-static void stop_worker(struct worker *w, bool is_now)
-{
-	worker_event(w, is_now ? EV_NOW : EV_STOP);
-}
-
 void fleet_stop(struct fleet *f, bool is_now)
 {
+	struct worker *next;
+
 	f->is_stopping = true;
 	keep_save(f->keep);
 	ports_stop_catching(f->ports);
-	for (unsigned i = 0; i < APP_WORKERS_MAX; i++)
-		if (f->workers[i])
-			stop_worker(f->workers[i], is_now);
+	for (struct worker *w = fleet_next(f, NULL); w; w = next) {
+		next = fleet_next(f, w);
+		worker_event(w, is_now ? EV_NOW : EV_STOP);
+	}
 	if (f->n_workers == 0)
 		f->on_empty(f);
+}
+
+/* The member of a slot gives it up; it drains first, where it has clients. */
+static void send_away(struct fleet *f, struct worker *w, bool must_stay)
+{
+	f->workers[w->slot - 1] = NULL;
+	add_other(f, w);
+	worker_leave(w, must_stay);
 }
 
 void fleet_scale(struct fleet *f, unsigned n)
@@ -83,8 +119,98 @@ void fleet_scale(struct fleet *f, unsigned n)
 	keep_save(f->keep);
 	for (unsigned slot = APP_WORKERS_MAX; slot > n; slot--)
 		if (f->workers[slot - 1])
-			stop_worker(f->workers[slot - 1], false);
+			send_away(f, f->workers[slot - 1], false);
 	fleet_start_missing(f);
+}
+
+/* --- one generation in the place of another --- */
+
+void fleet_send_away(struct fleet *f, unsigned slot, bool must_stay)
+{
+	send_away(f, f->workers[slot - 1], must_stay);
+}
+
+struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation)
+{
+	const struct worker *member = f->workers[slot - 1];
+	struct worker *w = add_worker(f, slot, WORKER_CANDIDATE, generation);
+
+	if (!w)
+		return NULL;
+	if (member)
+		w->wanted = worker_readiness(member).listens;
+	worker_event(w, EV_START);
+	return w;
+}
+
+void fleet_promote(struct fleet *f, struct worker *w, bool must_stay)
+{
+	struct worker *member = f->workers[w->slot - 1];
+
+	remove_other(f, w);
+	f->workers[w->slot - 1] = w;
+	/* First the new one gets clients, and only then the old one no more. */
+	if (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN)
+		worker_event(w, EV_RESUME);
+	else
+		worker_become_member(w);
+	if (!member)
+		return;
+	add_other(f, member);
+	worker_leave(member, must_stay);
+}
+
+static bool can_come_back(const struct worker *w)
+{
+	return w->role == WORKER_LEAVING &&
+	       (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN);
+}
+
+struct worker *fleet_find_leaving(struct fleet *f, unsigned slot, unsigned generation)
+{
+	for (struct worker *w = f->others; w; w = w->next)
+		if (w->slot == slot && w->generation == generation && can_come_back(w))
+			return w;
+	return NULL;
+}
+
+struct worker *fleet_find_candidate(struct fleet *f, unsigned slot)
+{
+	for (struct worker *w = f->others; w; w = w->next)
+		if (w->slot == slot && w->role == WORKER_CANDIDATE)
+			return w;
+	return NULL;
+}
+
+void fleet_dismiss_candidates(struct fleet *f)
+{
+	struct worker *next;
+
+	for (struct worker *w = f->others; w; w = next) {
+		next = w->next;
+		if (w->role == WORKER_CANDIDATE)
+			worker_leave(w, false);
+	}
+}
+
+void fleet_let_go(struct fleet *f, unsigned kept, uint32_t keep_ms)
+{
+	struct worker *next;
+
+	for (struct worker *w = f->others; w; w = next) {
+		next = w->next;
+		if (w->role == WORKER_LEAVING)
+			worker_let_go(w, w->generation == kept ? keep_ms : 0);
+	}
+}
+
+unsigned fleet_n_leaving(const struct fleet *f)
+{
+	unsigned n = 0;
+
+	for (const struct worker *w = f->others; w; w = w->next)
+		n += w->state != WORKER_FROZEN;
+	return n;
 }
 
 /* --- what workers tell --- */
@@ -112,6 +238,7 @@ static void on_ready(struct worker *w)
 	struct fleet *f = container_of(w->home, struct fleet, home);
 
 	f->n_ready++;
+	f->on_ready(f, w);
 	if (f->has_said_ready || f->n_ready < f->n_wanted)
 		return;
 	f->has_said_ready = true;
@@ -119,8 +246,20 @@ static void on_ready(struct worker *w)
 	output_say(f->output, MESSAGE_INFO, "app_ready", "%s: %u worker%s ready after %lld ms",
 		   f->config->name, f->n_wanted, f->n_wanted == 1 ? "" : "s",
 		   (long long)(clock_ms() - f->started_at_ms));
-	/* A program with several ports listens at one after the other. */
-	(void)uv_timer_start(&f->unserved_check, warn_of_unserved, UNSERVED_AFTER_MS, 0);
+}
+
+static void on_failed(struct worker *w, const char *why)
+{
+	struct fleet *f = container_of(w->home, struct fleet, home);
+
+	f->on_failed(f, w, why);
+}
+
+static void on_drain(struct worker *w)
+{
+	struct fleet *f = container_of(w->home, struct fleet, home);
+
+	f->on_drain(f, w);
 }
 
 /* Once for each port and run: a worker may listen again as often as it likes. */
@@ -134,18 +273,34 @@ static bool is_first_time(struct process *process, const struct port *port)
 	return is_first;
 }
 
-void fleet_note_listening(struct fleet *f, unsigned slot, const struct port *port)
+/* What --listen names: a member must listen at all of it. */
+static struct readiness_ports named_ports(const struct fleet *f)
 {
-	struct worker *w = f->workers[slot - 1];
+	struct readiness_ports set = { { 0 } };
+
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (f->ports->at[i] && f->ports->at[i]->is_named)
+			readiness_add(&set, i);
+	return set;
+}
+
+void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port)
+{
+	struct worker *w = fleet_find_run(f, run);
 	char text[ADDR_TEXT_MAX];
 
-	if (!w || !w->process)
+	if (!w)
 		return;
 	if (is_first_time(w->process, port))
 		output_say_worker(f->output, &w->process->client.source, MESSAGE_INFO,
 				  "worker_listening", "listens on %s",
 				  addr_text(port_addr(port), text));
-	worker_event(w, EV_LISTENING);
+	/* A program with several ports listens at one after the other. */
+	if (!f->has_said_ready)
+		(void)uv_timer_start(&f->unserved_check, warn_of_unserved, UNSERVED_AFTER_MS, 0);
+	if (w->role == WORKER_MEMBER)
+		w->wanted = named_ports(f);
+	worker_look_ready(w);
 	keep_save(f->keep);
 }
 
@@ -154,7 +309,10 @@ static void on_gone(struct worker *w)
 	struct fleet *f = container_of(w->home, struct fleet, home);
 	int code = w->give_up_code;
 
-	f->workers[w->slot - 1] = NULL;
+	if (f->workers[w->slot - 1] == w)
+		f->workers[w->slot - 1] = NULL;
+	else
+		remove_other(f, w);
 	f->n_workers--;
 	(void)worker_free(w);
 	if (code && !f->exit_code) {
@@ -165,6 +323,7 @@ static void on_gone(struct worker *w)
 		return;
 	}
 	keep_save(f->keep);
+	f->on_left(f);
 	if (!f->is_stopping)
 		fleet_start_missing(f);
 	else if (f->n_workers == 0 && !f->is_resuming)
@@ -190,12 +349,10 @@ void fleet_remains(const struct fleet *f, struct state *s)
 	s->app.exit_code = f->exit_code;
 	s->app.flags |= f->is_stopping ? STATE_APP_STOPPING : 0;
 	s->app.flags |= f->has_said_ready ? STATE_APP_SAID_READY : 0;
-	for (unsigned i = 0; i < APP_WORKERS_MAX; i++) {
-		const struct worker *w = f->workers[i];
-
-		if (w && w->state != WORKER_GONE)
+	s->app.generation = f->generation;
+	for (const struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w))
+		if (w->state != WORKER_GONE)
 			worker_remains(w, &s->workers[s->n_workers++]);
-	}
 }
 
 void fleet_resume(struct fleet *f, const struct state *s)
@@ -207,22 +364,26 @@ void fleet_resume(struct fleet *f, const struct state *s)
 	f->exit_code = s->app.exit_code;
 	f->is_stopping = s->app.flags & STATE_APP_STOPPING;
 	f->has_said_ready = s->app.flags & STATE_APP_SAID_READY;
+	if (s->app.generation)
+		f->generation = s->app.generation;
 	for (size_t i = 0; i < s->n_workers; i++) {
-		struct worker *w = add_worker(f, s->workers[i].slot);
+		const struct state_worker *remains = &s->workers[i];
+		struct worker *w = add_worker(f, remains->slot, (enum worker_role)remains->role,
+					      remains->generation ? remains->generation : 1);
 
 		if (w)
-			worker_resume(w, &s->workers[i]);
+			worker_resume(w, remains);
 	}
 }
 
 void fleet_go_on(struct fleet *f)
 {
-	f->is_resuming = true;
-	for (unsigned i = 0; i < APP_WORKERS_MAX; i++) {
-		struct worker *w = f->workers[i];
+	struct worker *next;
 
-		if (w)
-			worker_go_on(w);
+	f->is_resuming = true;
+	for (struct worker *w = fleet_next(f, NULL); w; w = next) {
+		next = fleet_next(f, w);
+		worker_go_on(w);
 	}
 	f->is_resuming = false;
 	/* Orders that a predecessor had begun to carry out. */
@@ -234,10 +395,8 @@ void fleet_go_on(struct fleet *f)
 
 void fleet_store(struct fleet *f)
 {
-	for (unsigned i = 0; i < APP_WORKERS_MAX; i++) {
-		struct worker *w = f->workers[i];
-
-		if (!w || !w->process)
+	for (struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w)) {
+		if (!w->process)
 			continue;
 		process_store(w->process);
 		process_become_orphan(w->process);
@@ -250,6 +409,9 @@ int fleet_init(struct fleet *f, uv_loop_t *loop)
 	f->started_at_ms = clock_ms();
 	f->home.on_ready = on_ready;
 	f->home.on_gone = on_gone;
+	f->home.on_failed = on_failed;
+	f->home.on_drain = on_drain;
+	f->generation = 1;
 	f->home.n_workers = f->n_wanted;
 	return uv_timer_init(loop, &f->unserved_check);
 }

@@ -1,5 +1,6 @@
 /*
- * All workers of the app: as many as are wanted, each in its slot.
+ * All workers of the app: in each slot that is wanted one member, and beside it those
+ * that are to become its member, or were.
  */
 #ifndef BERTH_PRIMARY_FLEET_H
 #define BERTH_PRIMARY_FLEET_H
@@ -18,10 +19,12 @@ struct fleet {
 	struct ports *ports;
 	struct keep *keep;
 	struct worker_home home;
-	struct worker *workers[APP_WORKERS_MAX];
-	unsigned n_wanted; /* slots 1 .. n_wanted are to have a worker */
-	unsigned n_workers;
-	unsigned n_ready; /* workers that have become ready, ever */
+	struct worker *workers[APP_WORKERS_MAX]; /* the members, by slot */
+	struct worker *others;                   /* candidates, and those that leave */
+	unsigned generation;                     /* of members that are started from now on */
+	unsigned n_wanted;                       /* slots 1 .. n_wanted are to have a worker */
+	unsigned n_workers;                      /* all of them */
+	unsigned n_ready;                        /* workers that have become ready, ever */
 	bool has_said_ready;
 	bool is_stopping;
 	bool is_resuming; /* nobody is told yet that no worker is left */
@@ -31,6 +34,12 @@ struct fleet {
 
 	/* Berth is stopping, and no worker is left. */
 	void (*on_empty)(struct fleet *f);
+
+	/* What happens to single workers, for the reload. @why: the rest of a sentence. */
+	void (*on_ready)(struct fleet *f, struct worker *w);
+	void (*on_failed)(struct fleet *f, struct worker *w, const char *why);
+	void (*on_drain)(struct fleet *f, struct worker *w);
+	void (*on_left)(struct fleet *f); /* one has gone; which doesn't matter */
 };
 
 /* All of these are for the primary's thread only. None blocks for longer than a fork. */
@@ -41,8 +50,8 @@ int fleet_init(struct fleet *f, uv_loop_t *loop);
 /* Closes its handle; the workers must be gone. */
 void fleet_done(struct fleet *f);
 
-/* A worker listens at @port. */
-void fleet_note_listening(struct fleet *f, unsigned slot, const struct port *port);
+/* The worker of @run listens at @port. */
+void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port);
 
 /* Starts a worker in each slot that should have one and hasn't. */
 void fleet_start_missing(struct fleet *f);
@@ -55,19 +64,66 @@ void fleet_stop(struct fleet *f, bool is_now);
  *
  * @n: from 1 to APP_WORKERS_MAX
  *
- * Workers that are too many are stopped, the last slots first. Does nothing while stopping.
+ * Workers that are too many leave, the last slots first. Does nothing while stopping.
  */
 void fleet_scale(struct fleet *f, unsigned n);
 
 /* A child of the keeper's has ended. */
 void fleet_note_exit(struct fleet *f, pid_t pid, int status);
 
+/*
+ * All workers, one after the other: the members by slot, then the others. NULL begins, and
+ * ends it. Whoever sends @w an event asks before what comes next.
+ */
+struct worker *fleet_next(const struct fleet *f, const struct worker *w);
+
 /* The worker whose run this is, or NULL. */
 struct worker *fleet_find_run(struct fleet *f, uint64_t run);
 
+/* --- one generation in the place of another --- */
+
+/*
+ * fleet_try - start a candidate for @slot
+ *
+ * It must listen wherever the slot's member does, before it is ready. NULL without memory.
+ */
+struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation);
+
+/*
+ * fleet_promote - @w gets its slot, and clients
+ *
+ * @w: a candidate, or one that drains or is frozen
+ *
+ * Whoever was the member leaves; @must_stay: and may be wanted again.
+ */
+void fleet_promote(struct fleet *f, struct worker *w, bool must_stay);
+
+/* The member of @slot leaves; @must_stay: and may be wanted again. */
+void fleet_send_away(struct fleet *f, unsigned slot, bool must_stay);
+
+/* The best of @generation that was the member of @slot and could be so again, or NULL. */
+struct worker *fleet_find_leaving(struct fleet *f, unsigned slot, unsigned generation);
+
+/* The candidate for @slot, or NULL. */
+struct worker *fleet_find_candidate(struct fleet *f, unsigned slot);
+
+/* Ends all candidates. */
+void fleet_dismiss_candidates(struct fleet *f);
+
+/*
+ * fleet_let_go - what has left its slot need not stay
+ *
+ * @kept:     a generation whose frozen ones are kept,
+ * @keep_ms:  for so long
+ */
+void fleet_let_go(struct fleet *f, unsigned kept, uint32_t keep_ms);
+
+/* How many beside the members are still on their way out: all that aren't frozen. */
+unsigned fleet_n_leaving(const struct fleet *f);
+
 /* --- from primary to primary --- */
 
-/* What a successor has to know: into @s, whose arrays have room for all slots. */
+/* What a successor has to know: into @s, whose arrays have room for all workers. */
 void fleet_remains(const struct fleet *f, struct state *s);
 
 /* Takes what a predecessor has noted, once ports and output are there. Does nothing yet. */

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "primary/primary_parts.h"
 
@@ -22,11 +23,20 @@ static void on_stop(struct primary *p)
 	fleet_stop(f, is_second);
 }
 
+static bool is_busy(struct primary *p)
+{
+	if (reload_is_open(&p->reload))
+		output_say(p->output, MESSAGE_WARNING, "not_scaled",
+			   "%s is being reloaded, and keeps as many workers as it has until then",
+			   p->config->name);
+	return p->fleet.is_stopping || reload_is_open(&p->reload);
+}
+
 static void on_one_more(struct primary *p)
 {
 	struct fleet *f = &p->fleet;
 
-	if (f->n_wanted == APP_WORKERS_MAX || f->is_stopping)
+	if (f->n_wanted == APP_WORKERS_MAX || is_busy(p))
 		return;
 	output_say(p->output, MESSAGE_INFO, "scaled", "%s: one worker more, %u now",
 		   p->config->name, f->n_wanted + 1);
@@ -40,7 +50,7 @@ static void on_one_fewer(struct primary *p)
 	if (f->n_wanted == 1)
 		output_say(p->output, MESSAGE_WARNING, "not_scaled",
 			   "%s has one worker only, and keeps it", p->config->name);
-	if (f->n_wanted == 1 || f->is_stopping)
+	if (f->n_wanted == 1 || is_busy(p))
 		return;
 	output_say(p->output, MESSAGE_INFO, "scaled", "%s: one worker fewer, %u now",
 		   p->config->name, f->n_wanted - 1);
@@ -59,8 +69,13 @@ static void on_upgrade(struct primary *p)
 
 static void on_reload(struct primary *p)
 {
-	output_say(p->output, MESSAGE_WARNING, "signal_ignored",
-		   "this version cannot reload by signal: nothing is changed");
+	const struct primary_reload_wish wish = { .uid = getuid() };
+	const char *answer;
+	uint64_t number;
+
+	if (primary_reload(p, &wish, &number, &answer) == 0 && strcmp(answer, "begins") != 0)
+		output_say(p->output, MESSAGE_INFO, "reload_asked", "reload %llu %s another one",
+			   (unsigned long long)number, answer);
 }
 
 /* What a signal to berth means. */

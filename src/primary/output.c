@@ -44,6 +44,7 @@ struct output {
 	unsigned n_lanes;
 	unsigned n_closing; /* handles that the loop still knows */
 	bool is_quiet;
+	struct tail tail;
 };
 
 static struct output_lane *lane_of(struct output *o, int way)
@@ -185,6 +186,7 @@ static int add_lane(struct output *o, uv_loop_t *loop, const struct output_optio
 	if (err)
 		return err;
 	lane->end = &o->end;
+	lane->tail = &o->tail;
 	style->is_json = options->is_json;
 	style->is_colour = may_colour(&lane->outlet.sink);
 	o->n_lanes++;
@@ -343,6 +345,11 @@ void output_adopted(struct output *o)
 {
 	for (unsigned i = 0; i < o->n_lanes; i++)
 		output_lane_adopted(&o->lanes[i]);
+}
+
+const char *output_last_lines(const struct output *o, pid_t pid, char *ret_text, size_t size)
+{
+	return tail_text(&o->tail, pid, ret_text, size);
 }
 
 void output_stream_finish(struct output_stream *s)

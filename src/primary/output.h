@@ -126,6 +126,9 @@ void output_adopted(struct output *o);
  */
 void output_stream_finish(struct output_stream *s);
 
+/* What that process has written last: see tail_text(). */
+const char *output_last_lines(const struct output *o, pid_t pid, char *ret_text, size_t size);
+
 /*
  * output_say - a message of berth's own
  *

@@ -24,6 +24,7 @@
 #include "base/buf.h"
 #include "core/journal.h"
 #include "core/message.h"
+#include "core/tail.h"
 #include "os/clock.h"
 #include "primary/outlet.h"
 #include "primary/output.h"
@@ -42,6 +43,7 @@ struct output_lane {
 	uv_loop_t *loop;
 	struct outlet outlet;
 	struct journal *journal;
+	struct tail *tail; /* the last lines; may be NULL */
 	const struct message_style *style;
 	const struct output_end *end;  /* its `tell` may be NULL */
 	uv_idle_t turn;                /* active while something waits and the outlet takes it */

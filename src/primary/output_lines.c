@@ -99,6 +99,8 @@ static void take_step(struct output_stream *s, const struct span *line, uint64_t
 	next.held = held;
 	journal_commit(lane->journal, &next);
 
+	if (line && lane->tail)
+		tail_add(lane->tail, s->source.pid, *line);
 	if (line && !is_queued)
 		outlet_lose(&lane->outlet, ENOMEM, 1);
 	if (lane->text.capacity > TEXT_KEPT)

@@ -105,6 +105,7 @@ void port_remains(const struct ports *p, struct state *s)
 				.owner = owner_out(&b->owner),
 				.port = port->id,
 				.index = b->index,
+				.flags = b->is_held ? STATE_BERTH_HELD : 0,
 			};
 	}
 }
@@ -177,6 +178,7 @@ static int resume_berth(struct ports *p, const struct state_berth *s)
 	b->cookie = s->cookie;
 	b->inode = s->inode;
 	b->owner = owner_in(&s->owner);
+	b->is_held = s->flags & STATE_BERTH_HELD;
 	b->next = port->berths;
 	port->berths = b;
 	berth_indices_note(p->indices, b->index);
@@ -213,15 +215,15 @@ static void take_copies(struct port *port)
 	}
 }
 
-static bool has_berth(const struct port *port, uint32_t index)
+static bool should_sit(const struct port *port, uint32_t index)
 {
 	for (const struct berth *b = port->berths; b; b = b->next)
 		if (b->index == index)
-			return true;
+			return !b->is_held;
 	return false;
 }
 
-/* Seats that nobody has noted go, and berths that have none get one. */
+/* Seats that nobody has noted go, and berths that should have one get it. */
 static void mend_seats(struct port *port)
 {
 	struct ports *p = port->ports;
@@ -232,7 +234,7 @@ static void mend_seats(struct port *port)
 	for (uint32_t i = 0; i < table->n_seats && i < STEER_SEATS_MAX;) {
 		uint32_t index = STEER_SEAT_BERTH(table->seats[i]);
 
-		if (has_berth(port, index)) {
+		if (should_sit(port, index)) {
 			i++;
 			continue;
 		}
@@ -240,7 +242,7 @@ static void mend_seats(struct port *port)
 		fault_point("port_remains_leave_seat");
 	}
 	for (const struct berth *b = port->berths; b; b = b->next) {
-		if (seats_has(table, b->index))
+		if (b->is_held || seats_has(table, b->index))
 			continue;
 		(void)seats_add(table, ports_next_opening(p), b->index);
 		fault_point("port_remains_take_seat");
@@ -263,7 +265,7 @@ static void go_on_steered(struct port *port)
 	take_copies(port);
 	mend_seats(port);
 	(void)berths_sweep(port);
-	if (port->berths && port->fd >= 0)
+	if (table->n_seats && port->fd >= 0)
 		anchor_hand_on(port);
 }
 

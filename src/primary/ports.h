@@ -51,6 +51,7 @@ struct berth {
 	uint64_t cookie;
 	uint64_t inode;
 	bool is_copied;    /* the keeper has it, too: where we can see its other holders */
+	bool is_held;      /* it has no seat: its worker is on trial, or drains */
 	uint64_t n_moved;  /* connections that came by migration, when we last looked */
 	unsigned n_knocks; /* wake-ups that are still to be tried */
 	struct berth_owner owner;

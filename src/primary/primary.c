@@ -33,11 +33,43 @@ static void end(struct primary *p)
 		p->api->end(p->api->data, p->config->name, p->api_fd);
 	drop_fd(&p->api_fd);
 	uv_close((uv_handle_t *)&p->renew, NULL);
+	reload_done(&p->reload);
+	p->drain = drain_free(p->drain);
 	fleet_done(&p->fleet);
 	ports_done(&p->ports);
 	p->output = output_free(p->output);
 	keep_finish(p->keep, p->fleet.exit_code);
 	p->keep = keep_free(p->keep);
+}
+
+/* --- what happens to workers --- */
+
+static void on_worker_ready(struct fleet *f, struct worker *w)
+{
+	struct primary *p = container_of(f, struct primary, fleet);
+
+	(void)w;
+	reload_note_news(&p->reload);
+}
+
+static void on_worker_failed(struct fleet *f, struct worker *w, const char *why)
+{
+	reload_note_failed(&container_of(f, struct primary, fleet)->reload, w, why);
+}
+
+static void on_worker_drain(struct fleet *f, struct worker *w)
+{
+	struct primary *p = container_of(f, struct primary, fleet);
+
+	(void)w;
+	if (p->drain)
+		drain_note(p->drain);
+	reload_note_news(&p->reload);
+}
+
+static void on_worker_left(struct fleet *f)
+{
+	reload_note_news(&container_of(f, struct primary, fleet)->reload);
 }
 
 static void on_empty(struct fleet *f)
@@ -52,10 +84,42 @@ json_t *primary_describe(struct primary *p)
 	const struct described d = {
 		.fleet = &p->fleet,
 		.upgrade = &p->upgrade,
+		.drain = p->drain,
 		.keeper = keep_pid(p->keep),
 	};
 
 	return describe_app(&d);
+}
+
+json_t *primary_describe_reload(struct primary *p)
+{
+	return describe_reload(&p->reload);
+}
+
+int primary_reload(struct primary *p, const struct primary_reload_wish *wish, uint64_t *ret_number,
+		   const char **ret_answer)
+{
+	static const char *const answers[] = {
+		[RELOAD_BEGINS] = "begins",
+		[RELOAD_SUPERSEDES] = "supersedes",
+		[RELOAD_JOINS] = "joins",
+	};
+	const struct reload_wish full = {
+		.canary_percent = wish->canary_percent,
+		.watch_ms = wish->has_watch ? wish->watch_ms : p->config->watch_ms,
+		.uid = wish->uid,
+	};
+	enum reload_answer answer;
+	int r = reload_start(&p->reload, &full, ret_number, &answer);
+
+	if (r == 0)
+		*ret_answer = answers[answer];
+	return r;
+}
+
+int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number)
+{
+	return reload_undo(&p->reload, uid, ret_number);
 }
 
 json_t *primary_describe_upgrade(struct primary *p)
@@ -74,6 +138,8 @@ int primary_scale(struct primary *p, int n_workers)
 		return -EINVAL;
 	if (p->fleet.is_stopping)
 		return -EBUSY;
+	if (reload_is_open(&p->reload))
+		return -EALREADY;
 	output_say(p->output, MESSAGE_INFO, "scaled", "%s: from %u to %d workers", p->config->name,
 		   p->fleet.n_wanted, n_workers);
 	fleet_scale(&p->fleet, (unsigned)n_workers);
@@ -118,9 +184,9 @@ static const struct keep_events keep_events = {
 	.save = succession_save,
 };
 
-static void on_listening(struct broker *b, unsigned slot, const struct port *port)
+static void on_listening(struct broker *b, struct broker_client *client, const struct port *port)
 {
-	fleet_note_listening(&container_of(b, struct primary, broker)->fleet, slot, port);
+	fleet_note_listening(&container_of(b, struct primary, broker)->fleet, client->run, port);
 }
 
 /* --- start --- */
@@ -177,12 +243,27 @@ static int init_fleet(struct primary *p)
 	p->fleet.ports = &p->ports;
 	p->fleet.keep = p->keep;
 	p->fleet.on_empty = on_empty;
+	p->fleet.on_ready = on_worker_ready;
+	p->fleet.on_failed = on_worker_failed;
+	p->fleet.on_drain = on_worker_drain;
+	p->fleet.on_left = on_worker_left;
 	p->fleet.home.loop = &p->loop;
 	p->fleet.home.config = p->config;
 	p->fleet.home.broker = &p->broker;
 	p->fleet.home.keep = p->keep;
 	p->fleet.home.path = p->path;
 	return fleet_init(&p->fleet, &p->loop);
+}
+
+static int init_reload(struct primary *p)
+{
+	int r = drain_new(&p->loop, &p->fleet, &p->drain);
+
+	p->reload.config = p->config;
+	p->reload.fleet = &p->fleet;
+	p->reload.output = p->output;
+	p->reload.keep = p->keep;
+	return r < 0 ? r : reload_init(&p->reload, &p->loop);
 }
 
 static int init(struct primary *p, int link_fd)
@@ -206,6 +287,8 @@ static int init(struct primary *p, int link_fd)
 		r = init_broker(p);
 	if (r == 0)
 		r = init_fleet(p);
+	if (r == 0)
+		r = init_reload(p);
 	if (r < 0)
 		return r;
 	p->ports.origin = p->fleet.home.origin = keep_pid(p->keep);

@@ -7,7 +7,9 @@
 #define BERTH_PRIMARY_PRIMARY_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #include "core/app_config.h"
@@ -58,9 +60,34 @@ int primary_run(const struct primary_start *start);
 json_t *primary_describe(struct primary *p);
 json_t *primary_describe_upgrade(struct primary *p);
 
-/* @n_workers: how many are wanted. 0; -EINVAL for a number that can't be, -EBUSY while stopping. */
+/*
+ * @n_workers: how many are wanted. 0; -EINVAL for a number that can't be, -EBUSY while stopping,
+ * -EALREADY while a reload is open.
+ */
 int primary_scale(struct primary *p, int n_workers);
 unsigned primary_n_wanted(const struct primary *p);
+
+json_t *primary_describe_reload(struct primary *p);
+
+struct primary_reload_wish {
+	unsigned canary_percent; /* 0: no canary */
+	bool has_watch;          /* else as `berth run` was told */
+	uint32_t watch_ms;
+	uid_t uid; /* who asks */
+};
+
+/*
+ * primary_reload - begin a new generation
+ *
+ * @ret_answer: "begins", "supersedes" or "joins", static: what becomes of one that runs
+ *
+ * 0; -EBUSY while stopping, -EOPNOTSUPP for a canary in the shared tier.
+ */
+int primary_reload(struct primary *p, const struct primary_reload_wish *wish, uint64_t *ret_number,
+		   const char **ret_answer);
+
+/* Back to the last generation. 0; -ENOENT if it's not there any more, -EBUSY while stopping. */
+int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number);
 
 /* @binary: NULL for the program that runs. 0, -EALREADY, -EBUSY or -errno. */
 int primary_upgrade(struct primary *p, const char *binary, uint64_t *ret_number);

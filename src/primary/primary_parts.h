@@ -4,9 +4,11 @@
 #ifndef BERTH_PRIMARY_PRIMARY_PARTS_H
 #define BERTH_PRIMARY_PRIMARY_PARTS_H
 
+#include "primary/drain.h"
 #include "primary/fleet.h"
 #include "primary/output.h"
 #include "primary/primary.h"
+#include "primary/reload.h"
 #include "primary/upgrade.h"
 
 #define PRIMARY_PATH_MAX     4096
@@ -23,6 +25,8 @@ struct primary {
 	struct ports ports;
 	struct broker broker;
 	struct fleet fleet;
+	struct reload reload;
+	struct drain *drain;
 	struct upgrade upgrade;
 	struct sock_fprog *filter;
 	int record_fd;    /* of the trapped call */

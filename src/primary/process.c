@@ -240,18 +240,30 @@ static bool is_reaped(const struct process *p)
 	return p->has_exited && syscall(SYS_pidfd_send_signal, p->pidfd, 0, NULL, 0) < 0;
 }
 
-void process_signal_rest(const struct process *p, int signal)
+static struct tree tree_of(const struct process *p)
 {
-	const struct tree tree = {
+	return (struct tree){
 		.leader = process_pid(p),
 		.is_reaped = is_reaped(p),
 		.is_adrift = p->origin != keep_pid(p->keep),
 		.mark = p->mark,
 		.sign = p->sign,
 	};
+}
+
+void process_signal_rest(const struct process *p, int signal)
+{
+	const struct tree tree = tree_of(p);
 
 	if (!p->is_gone)
 		(void)tree_signal(&tree, signal);
+}
+
+int process_pids(const struct process *p, pid_t *ret_pids, size_t n_max)
+{
+	const struct tree tree = tree_of(p);
+
+	return p->is_gone ? 0 : tree_pids(&tree, ret_pids, n_max);
 }
 
 void process_kill(struct process *p)

@@ -137,6 +137,9 @@ void process_signal_leader(const struct process *p, int signal);
 /* Sends @signal to all of the tree but the leader. */
 void process_signal_rest(const struct process *p, int signal);
 
+/* Its processes: see tree_pids(). */
+int process_pids(const struct process *p, pid_t *ret_pids, size_t n_max);
+
 /* Kills all of it, and goes on until it is gone. */
 void process_kill(struct process *p);
 

@@ -44,6 +44,7 @@ void succession_save(void *data)
 		s.app.flags |= p->is_tiered ? STATE_APP_TIERED : 0;
 		s.app.flags |= p->ports.steer ? 0 : STATE_APP_SHARED;
 		fleet_remains(&p->fleet, &s);
+		reload_remains(&p->reload, &s.app.reload);
 		port_remains(&p->ports, &s);
 		size = state_write(&s, &blob);
 	}
@@ -71,6 +72,8 @@ static int resume(struct primary *p, const struct state *s)
 	r = port_remains_resume(&p->ports, s);
 	if (r == 0)
 		fleet_resume(&p->fleet, s);
+	if (r == 0)
+		reload_resume(&p->reload, &s->app.reload);
 	return r;
 }
 
@@ -132,6 +135,7 @@ void succession_go_on(struct primary *p)
 	fleet_go_on(&p->fleet);
 	if (p->has_ended)
 		return;
+	reload_go_on(&p->reload);
 	upgrade_resume(&p->upgrade); /* before the keeper thinks that it is done */
 	keep_ready(p->keep);
 	if (keep_begin(p->keep) < 0)

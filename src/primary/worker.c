@@ -1,5 +1,5 @@
 /*
- * Does what the state machine of a slot says, and tells in words how each run ended.
+ * Does what the state machine of a worker says.
  */
 #include "primary/worker.h"
 
@@ -16,9 +16,12 @@
 #include "os/clock.h"
 #include "primary/berths.h"
 #include "primary/output.h"
+#include "primary/worker_parts.h"
+#include "primary/worker_words.h"
 
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND      127
+#define STAY_AGAIN_MS       250 /* until the next look whether it still must stay */
 
 static void say(const struct worker *w, enum message_level level, const char *event,
 		const char *text)
@@ -27,7 +30,7 @@ static void say(const struct worker *w, enum message_level level, const char *ev
 		.app = w->home->config->name,
 		.slot = w->slot,
 		.pid = w->process ? process_pid(w->process) : 0,
-		.generation = 1,
+		.generation = w->generation,
 	};
 
 	output_say_worker(w->home->broker->output, &source, level, event, "%s", text);
@@ -52,7 +55,20 @@ static void set_state(struct worker *w, enum worker_state next)
 
 static void on_timer(uv_timer_t *timer)
 {
-	worker_event(container_of(timer, struct worker, timer), EV_TIMER);
+	struct worker *w = container_of(timer, struct worker, timer);
+
+	if (w->must_stay && (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN))
+		(void)uv_timer_start(timer, on_timer, STAY_AGAIN_MS, 0);
+	else
+		worker_event(w, EV_TIMER);
+}
+
+void worker_arm(struct worker *w)
+{
+	int64_t now_ms = clock_ms();
+	uint64_t left_ms = w->deadline_ms > now_ms ? (uint64_t)(w->deadline_ms - now_ms) : 0;
+
+	(void)uv_timer_start(&w->timer, on_timer, left_ms, 0);
 }
 
 static uint32_t any_number(void)
@@ -63,59 +79,31 @@ static uint32_t any_number(void)
 	return n;
 }
 
-/* --- how the last run ended, in words --- */
-
-static const char *pause_text(uint64_t pause_ms, char *text, size_t size)
-{
-	if (pause_ms == 0)
-		return "starting again at once";
-	if (pause_ms < 1000)
-		(void)snprintf(text, size, "starting again in %" PRIu64 " ms", pause_ms);
-	else
-		(void)snprintf(text, size, "starting again in %" PRIu64 ".%" PRIu64 " s",
-			       pause_ms / 1000, pause_ms % 1000 / 100);
-	return text;
-}
-
-static const char *end_text(int status, char *text, size_t size)
-{
-	if (status == PROCESS_STATUS_UNKNOWN)
-		(void)snprintf(text, size, "ended");
-	else if (WIFSIGNALED(status))
-		(void)snprintf(text, size, "was ended by signal %d (%s)", WTERMSIG(status),
-			       strsignal(WTERMSIG(status)));
-	else
-		(void)snprintf(text, size, "ended with exit code %d", WEXITSTATUS(status));
-	return text;
-}
-
-static void say_back_off(const struct worker *w)
-{
-	char pause[64];
-	char end[128];
-	char text[256];
-
-	(void)snprintf(text, sizeof(text), "%s, %s", end_text(w->exit_status, end, sizeof(end)),
-		       pause_text(w->pause_ms, pause, sizeof(pause)));
-	say(w, MESSAGE_WARNING, "worker_exited", text);
-}
-
 /* --- what a run tells --- */
 
 /* The ends of a tree that is gone already come one after the other. */
-static void tell_end(struct worker *w, enum worker_event event)
+void worker_tell_end(struct worker *w, enum worker_event event)
 {
 	worker_event(w, event);
 	if (w->process && process_is_gone(w->process) && w->state != WORKER_GONE)
 		worker_event(w, EV_TREE_GONE);
 }
 
+/* Whether it has ended by itself. */
+static bool was_wanted(const struct worker *w)
+{
+	return w->state == WORKER_STARTING || w->state == WORKER_READY;
+}
+
 static void on_exited(struct process *p, int status)
 {
 	struct worker *w = p->owner;
+	char text[WORKER_WORDS_MAX];
 
 	w->exit_status = status;
-	tell_end(w, EV_EXITED);
+	if (was_wanted(w))
+		w->home->on_failed(w, worker_end_text(status, text));
+	worker_tell_end(w, EV_EXITED);
 }
 
 static void on_tree_gone(struct process *p)
@@ -123,20 +111,11 @@ static void on_tree_gone(struct process *p)
 	worker_event(p->owner, EV_TREE_GONE);
 }
 
-static const char *stage_text(enum spawn_stage stage)
-{
-	switch (stage) {
-	case SPAWN_STAGE_FILTER: return "could not be put under berth's system call filter";
-	case SPAWN_STAGE_EXEC: return "could not execute its command";
-	case SPAWN_STAGE_SETUP:
-	case SPAWN_STAGES: break;
-	}
-	return "could not be set up";
-}
-
 /* Whether trying again could help; if not, with which code berth exits. */
 static int hopeless(const struct worker *w, const struct spawn_failure *failure)
 {
+	if (w->role == WORKER_CANDIDATE)
+		return 0; /* there are others who serve */
 	if (failure->stage == SPAWN_STAGE_FILTER && failure->error == EBUSY)
 		return EXIT_FAILURE; /* another supervisor's filter is in force: there can be one */
 	if (failure->stage != SPAWN_STAGE_EXEC || w->home->n_runs > w->home->n_workers)
@@ -147,22 +126,18 @@ static int hopeless(const struct worker *w, const struct spawn_failure *failure)
 static void on_failed(struct process *p, const struct spawn_failure *failure)
 {
 	struct worker *w = p->owner;
-	char text[256];
+	char text[WORKER_WORDS_MAX];
 
 	if (failure->error == ECANCELED) {
 		/* One that had begun, and lost a descriptor on its way through the keeper, just ended. */
 		w->exit_status = SIGKILL;
-		tell_end(w, worker_fsm_step(w->state, EV_SPAWN_FAILED).act == ACT_REFUSED
-				    ? EV_EXITED
-				    : EV_SPAWN_FAILED);
+		worker_tell_end(w, worker_fsm_step(w->state, EV_SPAWN_FAILED).act == ACT_REFUSED
+					   ? EV_EXITED
+					   : EV_SPAWN_FAILED);
 		return;
 	}
-	(void)snprintf(text, sizeof(text), "%s: %s%s", stage_text(failure->stage),
-		       strerror(failure->error),
-		       failure->error == EBUSY ? " (it runs under another supervisor that traps "
-						 "system calls, and the kernel allows only one)"
-					       : "");
-	say(w, MESSAGE_ERROR, "worker_failed", text);
+	say(w, MESSAGE_ERROR, "worker_failed", worker_failure_text(failure, text));
+	w->home->on_failed(w, text);
 	w->give_up_code = hopeless(w, failure);
 	worker_event(w, w->give_up_code ? EV_EXEC_FAILED : EV_SPAWN_FAILED);
 }
@@ -173,13 +148,28 @@ static const struct process_events process_events = {
 	.tree_gone = on_tree_gone,
 };
 
+/* --- whether it is ready --- */
+
+struct readiness worker_readiness(const struct worker *w)
+{
+	struct readiness r = { .wanted = w->wanted };
+
+	if (w->process)
+		memcpy(r.listens.bits, w->process->ports, sizeof(r.listens.bits));
+	return r;
+}
+
+void worker_look_ready(struct worker *w)
+{
+	const struct readiness r = worker_readiness(w);
+
+	if (w->state == WORKER_STARTING && readiness_lack(&r) == READINESS_LACKS_NOTHING)
+		worker_event(w, EV_READY);
+}
+
 /* --- acts --- */
 
-struct run_text {
-	char text[48];
-};
-
-static void describe_run(const struct worker *w, uint64_t n_run, struct run_text *ret_run,
+void worker_describe_run(const struct worker *w, uint64_t n_run, struct worker_run_text *ret_run,
 			 struct process_start *ret_start)
 {
 	struct worker_home *home = w->home;
@@ -194,37 +184,43 @@ static void describe_run(const struct worker *w, uint64_t n_run, struct run_text
 		.filter = home->filter,
 		.path = home->path,
 		.inherited = &home->inherited,
-		.who = { w->slot, home->n_workers, 1, ret_run->text },
+		.who = { w->slot, home->n_workers, w->generation, ret_run->text },
 		.n_run = n_run,
 		.events = &process_events,
 		.owner = (struct worker *)w,
 	};
 }
 
-static void spawn_worker(struct worker *w)
+void worker_spawn(struct worker *w)
 {
 	struct worker_home *home = w->home;
 	struct process_start start;
-	struct run_text run;
+	struct worker_run_text run;
 	int r;
 
-	describe_run(w, ++home->n_runs, &run, &start);
+	worker_describe_run(w, ++home->n_runs, &run, &start);
 	w->was_ready = false;
 	w->started_at_ms = clock_ms();
+	if (home->config->ready_timeout_ms)
+		w->deadline_ms = w->started_at_ms + home->config->ready_timeout_ms;
 	keep_save(home->keep); /* the number of the run is taken, whatever becomes of it */
 	r = process_new(&start, &w->process);
 	if (r == 0) {
+		w->process->client.is_held = w->role != WORKER_MEMBER;
 		keep_save(home->keep);
 		say(w, MESSAGE_INFO, "worker_started", "started");
+		if (w->deadline_ms)
+			worker_arm(w);
 		return;
 	}
 	w->process = NULL;
 	output_say(home->broker->output, MESSAGE_ERROR, "worker_failed",
 		   "%s.%u could not be started: %s", home->config->name, w->slot, strerror(-r));
+	w->home->on_failed(w, strerror(-r));
 	worker_event(w, EV_SPAWN_FAILED);
 }
 
-static void release_process(struct worker *w)
+void worker_release_process(struct worker *w)
 {
 	if (w->process)
 		berths_close_worker(w->home->broker->ports, w->process->client.run);
@@ -234,7 +230,18 @@ static void release_process(struct worker *w)
 	keep_save(w->home->keep);
 }
 
-static void back_off(struct worker *w)
+static void say_back_off(const struct worker *w)
+{
+	char pause[WORKER_WORDS_MAX];
+	char end[WORKER_WORDS_MAX];
+	char text[2 * WORKER_WORDS_MAX];
+
+	(void)snprintf(text, sizeof(text), "%s, %s", worker_end_text(w->exit_status, end),
+		       worker_pause_text(w->pause_ms, pause));
+	say(w, MESSAGE_WARNING, "worker_exited", text);
+}
+
+void worker_back_off(struct worker *w)
 {
 	const struct backoff_death death = {
 		.up_ms = (uint64_t)(clock_ms() - w->started_at_ms),
@@ -251,25 +258,35 @@ static void back_off(struct worker *w)
 		say_back_off(w);
 	w->n_restarts++;
 	w->deadline_ms = clock_ms() + (int64_t)w->pause_ms;
-	release_process(w);
-	(void)uv_timer_start(&w->timer, on_timer, w->pause_ms, 0);
+	worker_release_process(w);
+	worker_arm(w);
 }
 
-static uint64_t left_ms(const struct worker *w)
+void worker_stand_still(struct worker *w)
 {
-	int64_t now_ms = clock_ms();
-
-	return w->deadline_ms > now_ms ? (uint64_t)(w->deadline_ms - now_ms) : 0;
+	w->is_frozen = true;
+	process_signal_leader(w->process, SIGSTOP);
+	process_signal_rest(w->process, SIGSTOP);
 }
 
-static void send_stop(struct worker *w)
+void worker_go_ahead(struct worker *w)
+{
+	if (!w->is_frozen)
+		return;
+	process_signal_rest(w->process, SIGCONT);
+	process_signal_leader(w->process, SIGCONT);
+	w->is_frozen = false;
+}
+
+void worker_send_stop(struct worker *w)
 {
 	assert(w->process); /* the states in which a stop is a signal have one */
 	berths_close_worker(w->home->broker->ports, w->process->client.run);
 	process_signal_leader(w->process, w->home->config->stop_signal);
+	worker_go_ahead(w);
 	w->deadline_ms = clock_ms() + w->home->config->stop_timeout_ms;
 	keep_save(w->home->keep); /* with the deadline: the signal was sent, and isn't again */
-	(void)uv_timer_start(&w->timer, on_timer, left_ms(w), 0);
+	worker_arm(w);
 }
 
 static void kill_tree(struct worker *w)
@@ -284,7 +301,7 @@ static void release(struct worker *w)
 {
 	if (w->process && !w->give_up_code)
 		say(w, MESSAGE_INFO, "worker_stopped", "stopped");
-	release_process(w);
+	worker_release_process(w);
 	w->home->on_gone(w);
 }
 
@@ -294,19 +311,59 @@ static void note_ready(struct worker *w)
 	w->home->on_ready(w);
 }
 
+static void note_late(struct worker *w)
+{
+	char text[WORKER_WORDS_MAX];
+
+	say(w, MESSAGE_WARNING, "worker_late", worker_late_text(w, text));
+	w->deadline_ms = 0;
+	w->home->on_failed(w, text);
+}
+
+static void drain(struct worker *w)
+{
+	w->process->client.is_held = true;
+	berths_hold(w->home->broker->ports, w->process->client.run);
+	w->deadline_ms = clock_ms() + w->home->config->drain_ms;
+	keep_save(w->home->keep);
+	worker_arm(w);
+	w->home->on_drain(w);
+}
+
+static void freeze(struct worker *w)
+{
+	worker_stand_still(w);
+	w->deadline_ms = clock_ms() + w->keep_ms;
+	keep_save(w->home->keep);
+	worker_arm(w);
+	w->home->on_drain(w);
+	say(w, MESSAGE_INFO, "worker_frozen", "has no clients left and stands still, for an undo");
+}
+
+static void resume(struct worker *w)
+{
+	worker_go_ahead(w);
+	w->home->on_drain(w);
+	worker_become_member(w);
+}
+
 static void act(struct worker *w, enum worker_act what)
 {
 	switch (what) {
 	case ACT_REFUSED:
 	case ACT_NOTHING: break;
-	case ACT_SPAWN: spawn_worker(w); break;
+	case ACT_SPAWN: worker_spawn(w); break;
 	case ACT_NOTE_READY: note_ready(w); break;
-	case ACT_BACK_OFF: back_off(w); break;
-	case ACT_SIGNAL: send_stop(w); break;
+	case ACT_BACK_OFF: worker_back_off(w); break;
+	case ACT_SIGNAL: worker_send_stop(w); break;
 	case ACT_SIGNAL_REST: process_signal_rest(w->process, w->home->config->stop_signal); break;
 	case ACT_KILL_TREE: kill_tree(w); break;
 	case ACT_RELEASE:
 	case ACT_GIVE_UP: release(w); break;
+	case ACT_NOTE_LATE: note_late(w); break;
+	case ACT_DRAIN: drain(w); break;
+	case ACT_FREEZE: freeze(w); break;
+	case ACT_RESUME: resume(w); break;
 	}
 }
 
@@ -317,128 +374,67 @@ void worker_event(struct worker *w, enum worker_event event)
 	assert(step.act != ACT_REFUSED);
 	w->is_overdue = event == EV_TIMER;
 	if (step.next != w->state) {
+		bool was_draining = w->state == WORKER_DRAINING;
+
 		set_state(w, step.next);
 		keep_save(w->home->keep);
+		if (was_draining)
+			w->home->on_drain(w);
 	}
 	act(w, step.act);
 }
 
-/* --- from primary to primary --- */
+/* --- its place --- */
 
-void worker_remains(const struct worker *w, struct state_worker *ret_remains)
+bool worker_is_running(const struct worker *w)
 {
-	const struct process *p = w->process;
+	return w->process && !w->process->has_exited;
+}
 
-	*ret_remains = (struct state_worker){
-		.slot = w->slot,
-		.state = w->state,
-		.started_at_ms = w->started_at_ms,
-		.due_ms = w->deadline_ms,
-		.exit_status = w->exit_status,
-		.give_up_code = w->give_up_code,
-		.n_failures = w->backoff.n_failures,
-		.n_restarts = w->n_restarts,
-		.flags = w->was_ready ? STATE_WORKER_WAS_READY : 0,
-	};
-	if (!p)
+void worker_become_member(struct worker *w)
+{
+	w->role = WORKER_MEMBER;
+	w->must_stay = false;
+	keep_save(w->home->keep);
+	if (!w->process)
 		return;
-	ret_remains->run = p->client.run;
-	ret_remains->pid = process_pid(p);
-	ret_remains->unique_port = p->client.unique_port;
-	memcpy(ret_remains->ports, p->ports, sizeof(p->ports));
-	if (p->has_exited)
-		ret_remains->flags |= STATE_WORKER_EXITED;
-	if (p->has_failed)
-		ret_remains->flags |= STATE_WORKER_FAILED;
-	if (p->is_gone)
-		ret_remains->flags |= STATE_WORKER_GONE;
+	w->process->client.is_held = false;
+	berths_admit(w->home->broker->ports, w->process->client.run);
 }
 
-static void resume_process(struct worker *w, const struct state_worker *remains)
+void worker_leave(struct worker *w, bool must_stay)
 {
-	struct process_remains left = {
-		.pid = remains->pid,
-		.has_exited = remains->flags & STATE_WORKER_EXITED,
-		.has_failed = remains->flags & STATE_WORKER_FAILED,
-		.is_gone = remains->flags & STATE_WORKER_GONE,
-		.unique_port = (uint16_t)remains->unique_port,
-	};
-	struct process_start start;
-	struct run_text run;
-
-	memcpy(left.ports, remains->ports, sizeof(left.ports));
-	describe_run(w, remains->run, &run, &start);
-	if (process_resume(&start, &left, &w->process) < 0)
-		w->process = NULL;
+	w->role = WORKER_LEAVING;
+	w->must_stay = must_stay;
+	worker_event(w, w->state == WORKER_READY ? EV_DRAIN : EV_STOP);
 }
 
-static void resume_timer(struct worker *w)
+void worker_let_go(struct worker *w, uint32_t keep_ms)
 {
-	(void)uv_timer_start(&w->timer, on_timer, left_ms(w), 0);
-}
-
-/* Once there is a deadline, all of the pause is decided. */
-static void resume_back_off(struct worker *w)
-{
-	if (w->process && !w->deadline_ms) {
-		back_off(w);
+	w->must_stay = false;
+	w->keep_ms = keep_ms;
+	if (w->state != WORKER_FROZEN)
+		return;
+	if (!keep_ms) {
+		worker_event(w, EV_STOP);
 		return;
 	}
-	if (w->process)
-		release_process(w);
-	resume_timer(w);
+	w->deadline_ms = clock_ms() + keep_ms;
+	keep_save(w->home->keep);
+	worker_arm(w);
 }
 
-/* What the state wants done, and may not have been: each of these may be done twice. */
-static void resume_act(struct worker *w)
+void worker_drained(struct worker *w)
 {
-	switch (w->state) {
-	case WORKER_STARTING:
-		if (!w->process)
-			spawn_worker(w); /* the child ended by itself when nobody told it to go */
-		break;
-	case WORKER_BACKOFF: resume_back_off(w); break;
-	case WORKER_STOPPING:
-		if (w->deadline_ms)
-			resume_timer(w);
-		else
-			send_stop(w);
-		break;
-	case WORKER_CLEARING:
-	case WORKER_KILLING: process_kill(w->process); break;
-	case WORKER_IDLE: worker_event(w, EV_STOP); break;
-	case WORKER_READY:
-	case WORKER_GONE: break;
-	}
+	/* Who stands still with a shared socket would be woken for clients of the others. */
+	if (w->home->broker->ports->steer && (w->must_stay || w->keep_ms))
+		worker_event(w, EV_FREEZE);
+	else if (!w->must_stay)
+		worker_event(w, EV_STOP);
 }
 
-void worker_resume(struct worker *w, const struct state_worker *remains)
-{
-	w->state = (enum worker_state)remains->state;
-	w->started_at_ms = remains->started_at_ms;
-	w->deadline_ms = remains->due_ms;
-	w->exit_status = remains->exit_status;
-	w->give_up_code = remains->give_up_code;
-	w->backoff.n_failures = remains->n_failures;
-	w->n_restarts = remains->n_restarts;
-	w->was_ready = remains->flags & STATE_WORKER_WAS_READY;
-	if (remains->pid)
-		resume_process(w, remains);
-	/* A state that needs a process, and has none: what was left of it is gone. */
-	if (!w->process && w->state != WORKER_STARTING && w->state != WORKER_BACKOFF)
-		w->state = w->state == WORKER_READY || w->state == WORKER_CLEARING ? WORKER_STARTING
-										   : WORKER_IDLE;
-}
-
-void worker_go_on(struct worker *w)
-{
-	resume_act(w);
-	if (w->process && process_is_gone(w->process))
-		tell_end(w, w->state == WORKER_READY || w->state == WORKER_STARTING ? EV_EXITED
-										    : EV_TREE_GONE);
-}
-
-struct worker *worker_new(struct worker_home *home, unsigned slot)
+struct worker *worker_new(struct worker_home *home, unsigned slot, enum worker_role role,
+			  unsigned generation)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 
@@ -446,6 +442,8 @@ struct worker *worker_new(struct worker_home *home, unsigned slot)
 		return NULL;
 	w->home = home;
 	w->slot = slot;
+	w->role = role;
+	w->generation = generation;
 	(void)uv_timer_init(home->loop, &w->timer);
 	return w;
 }

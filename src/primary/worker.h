@@ -1,5 +1,5 @@
 /*
- * The worker of one slot: core/worker_fsm decides, this acts.
+ * One worker: core/worker_fsm decides, this acts.
  */
 #ifndef BERTH_PRIMARY_WORKER_H
 #define BERTH_PRIMARY_WORKER_H
@@ -7,9 +7,12 @@
 #include <uv.h>
 
 #include "core/backoff.h"
+#include "core/readiness.h"
 #include "core/state.h"
 #include "core/worker_fsm.h"
 #include "primary/process.h"
+
+#define WORKER_PROBE_TEXT_MAX 256
 
 struct worker;
 
@@ -28,31 +31,46 @@ struct worker_home {
 
 	void (*on_ready)(struct worker *w);
 
-	/* The slot is empty for good; @w may be freed in here. */
+	/* It has failed: @why is the rest of a sentence. It may not be freed in here. */
+	void (*on_failed)(struct worker *w, const char *why);
+
+	/* It drains, or does no more: the state tells which. */
+	void (*on_drain)(struct worker *w);
+
+	/* The worker is gone for good; @w may be freed in here. */
 	void (*on_gone)(struct worker *w);
 };
 
 struct worker {
 	struct worker_home *home;
+	struct worker *next; /* for the fleet, which keeps those without a slot of their own so */
 	unsigned slot;
+	enum worker_role role;
+	unsigned generation;
 	enum worker_state state;
-	struct process *process; /* NULL while the slot is empty */
+	struct process *process; /* NULL while there is none */
 	struct backoff backoff;
 	uint64_t pause_ms; /* before the next start */
 	int64_t started_at_ms;
-	int64_t deadline_ms; /* of the stop that is under way, or the end of the pause */
+	int64_t deadline_ms; /* of what its state waits for, 0: none */
 	unsigned n_restarts;
+	struct readiness_ports wanted; /* where it must listen to be ready; empty: anywhere */
+	uint32_t keep_ms; /* that it's kept frozen once it has drained; 0: it is stopped then */
+	bool must_stay;   /* what drains or is frozen may be wanted again: no deadline ends it */
 	int exit_status;  /* of the last run, as wait() gives it */
 	bool was_ready;   /* in the last run */
+	bool is_frozen;   /* its processes stand still */
 	bool is_overdue;  /* a timer has brought us to this state */
 	int give_up_code; /* not 0: the app cannot run, and berth should exit with this */
+	char probe_text[WORKER_PROBE_TEXT_MAX]; /* why its last probe failed */
 	uv_timer_t timer;
 };
 
 /* All of these are for the primary's thread only. None blocks for longer than a fork. */
 
-/* An empty slot, yours: send it EV_START. @home is borrowed. NULL without memory. */
-struct worker *worker_new(struct worker_home *home, unsigned slot);
+/* A worker without a process, yours: send it EV_START. @home is borrowed. NULL without memory. */
+struct worker *worker_new(struct worker_home *home, unsigned slot, enum worker_role role,
+			  unsigned generation);
 
 /* Only after on_gone. Takes NULL, returns NULL. The memory goes when the loop has closed the timer. */
 struct worker *worker_free(struct worker *w);
@@ -60,7 +78,7 @@ struct worker *worker_free(struct worker *w);
 /*
  * worker_resume - go on where a predecessor of ours died
  *
- * @remains: what it noted of the slot
+ * @remains: what it noted of the worker
  *
  * For a worker that worker_new() has just made. Does nothing yet.
  */
@@ -72,10 +90,31 @@ void worker_resume(struct worker *w, const struct state_worker *remains);
  */
 void worker_go_on(struct worker *w);
 
-/* What a successor has to know of the slot. */
+/* What a successor has to know of it. */
 void worker_remains(const struct worker *w, struct state_worker *ret_remains);
 
-/* EV_START, EV_LISTENING, EV_STOP, EV_NOW from outside; the rest comes from within. */
+/* EV_START, EV_STOP, EV_NOW, EV_FREEZE, EV_RESUME from outside; the rest comes from within. */
 void worker_event(struct worker *w, enum worker_event event);
+
+/* It listens at one more port, or something else has happened that it may have lacked. */
+void worker_look_ready(struct worker *w);
+
+/* What it has of what it needs to be ready. */
+struct readiness worker_readiness(const struct worker *w);
+
+/* It gets clients from now on, and is replaced when it dies. */
+void worker_become_member(struct worker *w);
+
+/* It gets no more, and goes as soon as those that it has are gone: or is kept, if @must_stay. */
+void worker_leave(struct worker *w, bool must_stay);
+
+/* What drains or is frozen need not stay; once frozen, it's kept for @keep_ms. */
+void worker_let_go(struct worker *w, uint32_t keep_ms);
+
+/* The last of its clients has left. */
+void worker_drained(struct worker *w);
+
+/* Whether there is a process in it that runs. */
+bool worker_is_running(const struct worker *w);
 
 #endif

@@ -31,10 +31,53 @@ static int on_scale(void *data, const struct control_peer *who, const struct con
 	if (r == -EINVAL)
 		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "an app has 1 to %d workers, not %d",
 			       APP_WORKERS_MAX, n);
+	else if (r == -EALREADY)
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX,
+			       "a reload is under way: slots stay as they are until it is final");
 	else if (r < 0)
 		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "berth is stopping");
 	*ret_workers = primary_n_wanted(data);
+	return r == -EALREADY ? -EBUSY : r;
+}
+
+static int on_reload(void *data, const struct control_peer *who,
+		     const struct control_reload *reload, uint64_t *ret_id, const char **ret_answer,
+		     char ret_text[static CONTROL_TEXT_MAX])
+{
+	const struct primary_reload_wish wish = {
+		.canary_percent = reload->canary_percent,
+		.has_watch = reload->has_watch,
+		.watch_ms = reload->watch_ms,
+		.uid = who->uid,
+	};
+	int r = primary_reload(data, &wish, ret_id, ret_answer);
+
+	if (r == -EBUSY)
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "berth is stopping");
+	else if (r == -EOPNOTSUPP)
+		(void)snprintf(
+			ret_text, CONTROL_TEXT_MAX,
+			"a canary needs the steered tier: berth doctor says what that needs");
 	return r;
+}
+
+static int on_undo(void *data, const struct control_peer *who, uint64_t *ret_id,
+		   char ret_text[static CONTROL_TEXT_MAX])
+{
+	int r = primary_undo(data, who->uid, ret_id);
+
+	if (r == -EBUSY)
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "berth is stopping");
+	else if (r == -ENOENT)
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX,
+			       "the last generation is not there any more: put its files back and "
+			       "reload");
+	return r;
+}
+
+static json_t *on_reload_state(void *data)
+{
+	return primary_describe_reload(data);
 }
 
 static int on_upgrade(void *data, const struct control_peer *who, const char *binary,
@@ -58,6 +101,9 @@ static int on_upgrade(void *data, const struct control_peer *who, const char *bi
 static const struct control_ops ops = {
 	.describe = on_describe,
 	.scale = on_scale,
+	.reload = on_reload,
+	.undo = on_undo,
+	.reload_state = on_reload_state,
 	.upgrade = on_upgrade,
 	.upgrade_state = on_upgrade_state,
 };

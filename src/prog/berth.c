@@ -14,6 +14,7 @@
 #include "primary/primary.h"
 #include "prog/print_check.h"
 #include "prog/ps.h"
+#include "prog/reload.h"
 #include "prog/run_options.h"
 #include "prog/scale.h"
 #include "prog/upgrade.h"
@@ -70,6 +71,8 @@ static int run(int argc, char **argv)
 static const struct verb verbs[] = {
 	{ "run", run, "run N copies of a server on one port" },
 	{ "ps", ps_main, "the workers and the ports of what runs" },
+	{ "reload", reload_main, "replace the workers one by one: new before old" },
+	{ "undo", undo_main, "back to the workers before the last reload" },
 	{ "scale", scale_main, "run more workers, or fewer" },
 	{ "upgrade", upgrade_main, "replace berth itself, under its workers" },
 	{ "why", why_main, "who holds a port, and what would free it" },

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "prog/client.h"
+#include "prog/option_values.h"
 #include "prog/print_check.h"
 
 enum option_code {
@@ -15,9 +17,12 @@ enum option_code {
 	OPTION_NAME = 256, /* no letter */
 	OPTION_JSON,
 	OPTION_BINARY,
+	OPTION_CANARY,
+	OPTION_WATCH,
+	OPTION_TIMEOUT,
 };
 
-#define OPTIONS_MAX 5 /* with the one that ends the list */
+#define OPTIONS_MAX 8 /* with the one that ends the list */
 
 static enum client_options_result help(const struct client_verb *verb)
 {
@@ -55,8 +60,64 @@ static void list_options(const struct client_verb *verb,
 	if (verb->has_json)
 		ret_options[n++] = (struct option){ "json", no_argument, NULL, OPTION_JSON };
 	if (verb->has_binary)
-		ret_options[n] =
+		ret_options[n++] =
 			(struct option){ "binary", required_argument, NULL, OPTION_BINARY };
+	if (verb->has_canary) {
+		ret_options[n++] =
+			(struct option){ "canary", required_argument, NULL, OPTION_CANARY };
+		ret_options[n++] =
+			(struct option){ "watch", required_argument, NULL, OPTION_WATCH };
+	}
+	if (verb->has_timeout)
+		ret_options[n] =
+			(struct option){ "timeout", required_argument, NULL, OPTION_TIMEOUT };
+}
+
+static enum client_options_result wrong_value(const struct client_verb *verb, const char *option,
+					      const char *value, const char *must_be)
+{
+	(void)fprintf(stderr, "%s: %s '%s' must be %s\n", verb->who, option, value, must_be);
+	return CLIENT_OPTIONS_WRONG;
+}
+
+/* "10%" or "10" */
+static bool read_percent(const char *text, unsigned *ret_percent)
+{
+	size_t size = strlen(text);
+	uint64_t n;
+
+	if (size && text[size - 1] == '%')
+		size--;
+	if (!number_parse(text, size, 99, &n) || n == 0)
+		return false;
+	*ret_percent = (unsigned)n;
+	return true;
+}
+
+/* One that has a value which may be wrong. */
+static enum client_options_result set_value(const struct client_verb *verb, int code,
+					    const char *value, struct client_options *o)
+{
+	static const char a_time[] = "a time such as 30s, 500ms or 2m";
+
+	switch (code) {
+	case OPTION_CANARY:
+		if (!read_percent(value, &o->canary_percent))
+			return wrong_value(verb, "--canary", value, "a share from 1% to 99%");
+		break;
+	case OPTION_WATCH:
+		o->has_watch = true;
+		if (!option_duration_ms(value, &o->watch_ms))
+			return wrong_value(verb, "--watch", value, a_time);
+		break;
+	case OPTION_TIMEOUT:
+		o->has_timeout = true;
+		if (!option_duration_ms(value, &o->timeout_ms))
+			return wrong_value(verb, "--timeout", value, a_time);
+		break;
+	default: break;
+	}
+	return CLIENT_OPTIONS_OK;
 }
 
 static enum client_options_result check_words(const struct client_verb *verb, int n_words)
@@ -86,9 +147,18 @@ enum client_options_result client_options_parse(const struct client_verb *verb, 
 		case OPTION_NAME: options.name = optarg; break;
 		case OPTION_BINARY: options.binary = optarg; break;
 		case OPTION_JSON: options.is_json = true; break;
+		case OPTION_CANARY:
+		case OPTION_WATCH:
+		case OPTION_TIMEOUT:
+			result = set_value(verb, code, optarg, &options);
+			if (result != CLIENT_OPTIONS_OK)
+				return result;
+			break;
 		default: return wrong_option(verb, code, optopt, argv[optind - 1]);
 		}
 	}
+	if (verb->has_app && !options.name && argc - optind == verb->n_words + 1)
+		options.name = argv[optind++];
 	result = check_words(verb, argc - optind);
 	if (result == CLIENT_OPTIONS_OK)
 		*ret_options = options;

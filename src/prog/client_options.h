@@ -5,6 +5,7 @@
 #define BERTH_PROG_CLIENT_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Which a verb has; all have --name and --help. */
 struct client_verb {
@@ -12,6 +13,9 @@ struct client_verb {
 	const char *usage; /* what --help prints */
 	bool has_json;
 	bool has_binary;
+	bool has_app;    /* the app may be a word, too */
+	bool has_canary; /* --canary and --watch */
+	bool has_timeout;
 	int n_words; /* that stand beside the options */
 };
 
@@ -19,6 +23,11 @@ struct client_options {
 	const char *name;   /* of the app; NULL: the only one */
 	const char *binary; /* NULL: not given */
 	bool is_json;
+	unsigned canary_percent; /* 0: not given */
+	bool has_watch;
+	uint32_t watch_ms;
+	bool has_timeout;
+	uint32_t timeout_ms;
 };
 
 enum client_options_result {

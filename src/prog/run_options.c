@@ -21,8 +21,13 @@
 #include "prog/option_values.h"
 #include "prog/print_check.h"
 
-#define STOP_TIMEOUT_DEFAULT_MS 30000
-#define BACKLOG_DEFAULT         1024
+#define STOP_TIMEOUT_DEFAULT_MS  30000
+#define READY_TIMEOUT_DEFAULT_MS 60000
+#define DRAIN_DEFAULT_MS         30000
+#define IDLE_CLOSE_DEFAULT_MS    5000
+#define WATCH_DEFAULT_MS         10000
+#define UNDO_DEFAULT_MS          300000
+#define BACKLOG_DEFAULT          1024
 
 struct rule {
 	const char *name;     /* after "--", or NULL */
@@ -181,11 +186,76 @@ static enum run_options_result set_stop_signal(struct app_config *c, const char 
 	return RUN_OPTIONS_OK;
 }
 
+static enum run_options_result read_time(const char *option, const char *value, uint32_t *ret_ms)
+{
+	if (option_duration_ms(value, ret_ms))
+		return RUN_OPTIONS_OK;
+	return wrong("%s '%s' must be a time such as 30s, 500ms or 2m", option, value);
+}
+
 static enum run_options_result set_stop_timeout(struct app_config *c, const char *value)
 {
-	if (!option_duration_ms(value, &c->stop_timeout_ms))
-		return wrong("--stop-timeout '%s' must be a time such as 30s, 500ms or 2m", value);
+	return read_time("--stop-timeout", value, &c->stop_timeout_ms);
+}
+
+/* A time, or a word for 0. */
+static enum run_options_result read_time_or_off(const char *option, const char *value,
+						uint32_t *ret_ms)
+{
+	if (strcmp(value, "off") == 0) {
+		*ret_ms = 0;
+		return RUN_OPTIONS_OK;
+	}
+	if (option_duration_ms(value, ret_ms))
+		return RUN_OPTIONS_OK;
+	return wrong("%s '%s' must be a time such as 30s, 500ms or 2m, or off", option, value);
+}
+
+static enum run_options_result set_ready_timeout(struct app_config *c, const char *value)
+{
+	return read_time_or_off("--ready-timeout", value, &c->ready_timeout_ms);
+}
+
+static enum run_options_result set_drain(struct app_config *c, const char *value)
+{
+	return read_time("--drain", value, &c->drain_ms);
+}
+
+static enum run_options_result set_idle_close(struct app_config *c, const char *value)
+{
+	return read_time_or_off("--idle-close", value, &c->idle_close_ms);
+}
+
+static enum run_options_result set_watch(struct app_config *c, const char *value)
+{
+	return read_time_or_off("--watch", value, &c->watch_ms);
+}
+
+static enum run_options_result set_undo(struct app_config *c, const char *value)
+{
+	return read_time_or_off("--undo", value, &c->undo_ms);
+}
+
+static enum run_options_result read_slots(const char *option, const char *value,
+					  unsigned *ret_number)
+{
+	uint64_t n;
+
+	if (!number_parse(value, strlen(value), APP_WORKERS_MAX, &n))
+		return wrong("%s '%s' must be a number from 0 to %d", option, value,
+			     APP_WORKERS_MAX);
+	*ret_number = (unsigned)n;
 	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result set_max_surge(struct app_config *c, const char *value)
+{
+	return read_slots("--max-surge", value, &c->max_surge);
+}
+
+static enum run_options_result set_max_unavailable(struct app_config *c, const char *value)
+{
+	return read_slots("--max-unavailable", value, &c->max_unavailable);
 }
 
 static enum run_options_result set_backlog(struct app_config *c, const char *value)
@@ -224,6 +294,13 @@ static const struct rule rules[] = {
 	{ "env", 0, "KEY=VALUE", "set a variable in every worker *", add_env },
 	{ "stop-signal", 0, "SIGNAL", "asks a worker to stop; default: TERM", set_stop_signal },
 	{ "stop-timeout", 0, "TIME", "then it is killed: 500ms, 30s (default), 2m", set_stop_timeout },
+	{ "ready-timeout", 0, "TIME", "to serve, or a reload rolls back: 60s (default), off", set_ready_timeout },
+	{ "drain", 0, "TIME", "for the clients of a worker that leaves; default: 30s", set_drain },
+	{ "idle-close", 0, "TIME", "then close those that are idle: 5s (default), off", set_idle_close },
+	{ "watch", 0, "TIME", "watch a reload before it is final: 10s (default), off", set_watch },
+	{ "undo", 0, "TIME", "keep the last generation for berth undo: 5m (default), off", set_undo },
+	{ "max-surge", 0, "N", "new workers that come up at once; default: 1", set_max_surge },
+	{ "max-unavailable", 0, "N", "and those in the place of an old one; default: 0", set_max_unavailable },
 	{ "backlog", 0, "N", "raise every listen backlog to N; default: 1024", set_backlog },
 	{ "quiet", 0, NULL, "print only what workers print, warnings, errors", set_quiet },
 	{ "json", 0, NULL, "print each line as JSON, the workers' too", set_json },
@@ -349,6 +426,8 @@ static enum run_options_result complete(struct app_config *c)
 		if (!c->name)
 			return no_memory();
 	}
+	if (c->max_surge + c->max_unavailable == 0)
+		return wrong("--max-surge 0 with --max-unavailable 0 lets no reload begin");
 	return app_check(c, text) == APP_SOUND ? RUN_OPTIONS_OK : wrong("%s", text);
 }
 
@@ -357,6 +436,12 @@ enum run_options_result run_options_parse(int argc, char **argv, struct app_conf
 	struct app_config c = {
 		.stop_signal = SIGTERM,
 		.stop_timeout_ms = STOP_TIMEOUT_DEFAULT_MS,
+		.ready_timeout_ms = READY_TIMEOUT_DEFAULT_MS,
+		.drain_ms = DRAIN_DEFAULT_MS,
+		.idle_close_ms = IDLE_CLOSE_DEFAULT_MS,
+		.watch_ms = WATCH_DEFAULT_MS,
+		.undo_ms = UNDO_DEFAULT_MS,
+		.max_surge = 1,
 		.backlog_min = BACKLOG_DEFAULT,
 	};
 	enum run_options_result result = read_options(argc, argv, &c);

@@ -31,6 +31,7 @@ struct stand {
 	struct control *control;
 	unsigned n_workers;
 	uint64_t upgrade_id;
+	uint64_t reload_id;
 	const char *upgrade_state;
 	bool is_bad;
 };
@@ -62,10 +63,11 @@ static json_t *describe(void *data)
 	json_t *slots = json_array();
 
 	for (unsigned slot = 1; slot <= s->n_workers; slot++)
-		(void)json_array_append_new(
-			slots, json_pack("{s:i, s:i, s:s, s:i, s:i, s:i}", "slot", (int)slot, "pid",
-					 1000 + (int)slot, "state", "ready", "generation", 1,
-					 "restarts", 0, "uptime_ms", 61000));
+		(void)json_array_append_new(slots,
+					    json_pack("{s:i, s:i, s:s, s:s, s:i, s:i, s:i}", "slot",
+						      (int)slot, "pid", 1000 + (int)slot, "role",
+						      "member", "state", "ready", "generation", 1,
+						      "restarts", 0, "uptime_ms", 61000));
 	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o, s:[{s:s, s:s, s:[{s:i,"
 			 "s:i, s:i}]}]}",
 			 "name", s->name, "tier", "shared", "generation", 1, "workers",
@@ -112,7 +114,63 @@ static int upgrade(void *data, const struct control_peer *who, const char *binar
 	return 0;
 }
 
-static const struct control_ops ops = { describe, scale, upgrade, upgrade_state };
+static int reload(void *data, const struct control_peer *who, const struct control_reload *wanted,
+		  uint64_t *ret_id, const char **ret_answer, char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct stand *s = data;
+
+	(void)who;
+	tell("reload canary=%u watch=%d", wanted->canary_percent,
+	     wanted->has_watch ? (int)wanted->watch_ms : -1);
+	if (wanted->canary_percent == 99) {
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "Nobody could have that.");
+		return -EOPNOTSUPP;
+	}
+	*ret_id = ++s->reload_id;
+	*ret_answer = "begins";
+	return 0;
+}
+
+static int undo(void *data, const struct control_peer *who, uint64_t *ret_id,
+		char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct stand *s = data;
+
+	(void)who;
+	tell("undo");
+	if (s->reload_id == 0) {
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "There is nothing to undo.");
+		return -ENOENT;
+	}
+	*ret_id = ++s->reload_id;
+	return 0;
+}
+
+/* Done at once, with two steps to tell of. */
+static json_t *reload_state(void *data)
+{
+	const struct stand *s = data;
+	const int id = (int)s->reload_id;
+
+	return json_pack(
+		"{s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:s, s:[{s:i, s:i, s:s, s:s, s:s},"
+		"{s:i, s:i, s:s, s:s, s:s}]}",
+		"id", id, "state", "done", "from", 1, "to", 2, "slots", 2, "new", 2, "leaving", 0,
+		"has_next", 0, "message", "as asked", "steps", "reload", id, "number", 2 * id - 1,
+		"at", "2026-01-02T03:04:05Z", "event", "reload_begun", "text", "one step", "reload",
+		id, "number", 2 * id, "at", "2026-01-02T03:04:06Z", "event", "reloaded", "text",
+		"and another");
+}
+
+static const struct control_ops ops = {
+	.describe = describe,
+	.scale = scale,
+	.reload = reload,
+	.undo = undo,
+	.reload_state = reload_state,
+	.upgrade = upgrade,
+	.upgrade_state = upgrade_state,
+};
 
 /* --- coming and going ---------------------------------------------------------------- */
 

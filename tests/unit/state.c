@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "core/rollout.h"
 #include "core/worker_fsm.h"
 #include "run_suite.h"
 
@@ -61,9 +62,13 @@ static void make_sample(void)
 	fill(berths, sizeof(berths));
 	fill(&sample.app, sizeof(sample.app));
 	sample.app.n_wanted = APP_WORKERS_MAX;
+	sample.app.reload.phase = ROLLOUT_PHASES - 1;
+	sample.app.reload.canary_percent = sample.app.reload.next_canary_percent = 99;
+	sample.app.reload.message[STATE_RELOAD_TEXT_MAX - 1] = '\0';
 	for (uint32_t i = 0; i < N_WORKERS; i++) {
 		workers[i].slot = APP_WORKERS_MAX - i;
 		workers[i].state = WORKER_STATES - 1 - i;
+		workers[i].role = i % WORKER_ROLES;
 	}
 	for (uint32_t i = 0; i < N_PORTS; i++) {
 		ports[i].id = PORT_TABLE_MAX - 1 - i;
@@ -221,6 +226,14 @@ START_TEST(of_longer_records_what_we_know_is_taken)
 }
 END_TEST
 
+/* What an older version didn't know of. */
+static void clear_after_restarts(struct state_worker *w)
+{
+	size_t from = offsetof(struct state_worker, n_restarts);
+
+	memset((char *)w + from, 0, sizeof(*w) - from);
+}
+
 START_TEST(what_shorter_records_lack_is_zero)
 {
 	static const int shorter[SECTIONS] = {
@@ -234,9 +247,9 @@ START_TEST(what_shorter_records_lack_is_zero)
 	struct state s;
 
 	ck_assert_int_eq(read_blob(blob, size, &s), 0);
-	sample.app.flags = 0;
+	memset(&sample.app.flags, 0, sizeof(sample.app) - offsetof(struct state_app, flags));
 	for (int i = 0; i < N_WORKERS; i++)
-		workers[i].n_restarts = workers[i].flags = workers[i].unused = 0;
+		clear_after_restarts(&workers[i]);
 	for (int i = 0; i < N_BERTHS; i++)
 		berths[i].index = 0;
 	for (int i = 0; i < N_PORTS; i++)

@@ -39,8 +39,8 @@ static void assert_step(enum worker_state state, enum worker_event event, enum w
 START_TEST(a_worker_comes_up)
 {
 	assert_step(WORKER_IDLE, EV_START, ACT_SPAWN, WORKER_STARTING);
-	assert_step(WORKER_STARTING, EV_LISTENING, ACT_NOTE_READY, WORKER_READY);
-	assert_step(WORKER_READY, EV_LISTENING, ACT_NOTHING, WORKER_READY);
+	assert_step(WORKER_STARTING, EV_READY, ACT_NOTE_READY, WORKER_READY);
+	assert_step(WORKER_READY, EV_READY, ACT_NOTHING, WORKER_READY);
 }
 END_TEST
 
@@ -104,18 +104,53 @@ START_TEST(a_stop_that_comes_before_a_failed_start_ends_quietly)
 }
 END_TEST
 
+START_TEST(a_worker_that_drains_is_asked_to_end_when_its_clients_have_left_or_had_their_time)
+{
+	assert_step(WORKER_READY, EV_DRAIN, ACT_DRAIN, WORKER_DRAINING);
+	assert_step(WORKER_DRAINING, EV_STOP, ACT_SIGNAL, WORKER_STOPPING);
+	assert_step(WORKER_DRAINING, EV_TIMER, ACT_SIGNAL, WORKER_STOPPING);
+}
+END_TEST
+
+START_TEST(a_worker_that_dies_while_it_drains_is_not_replaced)
+{
+	ck_assert_int_eq(AFTER(WORKER_DRAINING, EV_EXITED, EV_TREE_GONE), WORKER_GONE);
+	ck_assert_int_eq(AFTER(WORKER_FROZEN, EV_EXITED, EV_TREE_GONE), WORKER_GONE);
+}
+END_TEST
+
+START_TEST(a_worker_that_drains_or_stands_still_may_be_wanted_again)
+{
+	assert_step(WORKER_DRAINING, EV_FREEZE, ACT_FREEZE, WORKER_FROZEN);
+	assert_step(WORKER_DRAINING, EV_RESUME, ACT_RESUME, WORKER_READY);
+	assert_step(WORKER_FROZEN, EV_RESUME, ACT_RESUME, WORKER_READY);
+}
+END_TEST
+
+START_TEST(that_a_worker_is_late_is_noted_and_it_goes_on)
+{
+	assert_step(WORKER_STARTING, EV_TIMER, ACT_NOTE_LATE, WORKER_STARTING);
+}
+END_TEST
+
 /* What cannot happen, by what the slot holds: no process, a living leader, a dead one. */
 static bool is_impossible(enum worker_state state, enum worker_event event)
 {
 	bool is_empty = state == WORKER_IDLE || state == WORKER_BACKOFF || state == WORKER_GONE;
 	bool is_ending = state == WORKER_STOPPING || state == WORKER_KILLING;
+	bool is_leaving = state == WORKER_DRAINING || state == WORKER_FROZEN;
 
 	switch (event) {
 	case EV_START: return state != WORKER_IDLE && state != WORKER_BACKOFF;
-	case EV_LISTENING: return is_empty;
+	case EV_READY: return is_empty;
 	case EV_EXITED: return is_empty || state == WORKER_CLEARING;
 	case EV_TREE_GONE: return !is_ending && state != WORKER_CLEARING;
-	case EV_TIMER: return state != WORKER_BACKOFF && state != WORKER_STOPPING;
+	case EV_TIMER:
+		return state != WORKER_BACKOFF && state != WORKER_STOPPING &&
+		       state != WORKER_STARTING && !is_leaving;
+	case EV_DRAIN: return state != WORKER_READY;
+	case EV_FREEZE: return state != WORKER_DRAINING;
+	case EV_RESUME: return !is_leaving;
 	case EV_EXEC_FAILED:
 	case EV_SPAWN_FAILED: return !is_ending && state != WORKER_STARTING;
 	case EV_STOP:
@@ -140,6 +175,10 @@ static bool suits(enum worker_state state, struct worker_step step)
 		       (step.next == WORKER_CLEARING || step.next == WORKER_KILLING);
 	case ACT_RELEASE:
 	case ACT_GIVE_UP: return step.next == WORKER_GONE && state != WORKER_GONE;
+	case ACT_NOTE_LATE: return step.next == state && state == WORKER_STARTING;
+	case ACT_DRAIN: return step.next == WORKER_DRAINING;
+	case ACT_FREEZE: return step.next == WORKER_FROZEN;
+	case ACT_RESUME: return step.next == WORKER_READY;
 	}
 	return false;
 }
@@ -152,12 +191,14 @@ static bool enters_rightly(enum worker_state state, struct worker_step step)
 	switch (step.next) {
 	case WORKER_IDLE: return false;
 	case WORKER_STARTING: return step.act == ACT_SPAWN;
-	case WORKER_READY: return step.act == ACT_NOTE_READY;
+	case WORKER_READY: return step.act == ACT_NOTE_READY || step.act == ACT_RESUME;
 	case WORKER_CLEARING: return step.act == ACT_KILL_TREE;
 	case WORKER_BACKOFF: return step.act == ACT_BACK_OFF;
 	case WORKER_STOPPING: return step.act == ACT_SIGNAL;
 	case WORKER_KILLING: return step.act == ACT_KILL_TREE || state == WORKER_CLEARING;
 	case WORKER_GONE: return step.act == ACT_RELEASE || step.act == ACT_GIVE_UP;
+	case WORKER_DRAINING: return step.act == ACT_DRAIN;
+	case WORKER_FROZEN: return step.act == ACT_FREEZE;
 	}
 	return false;
 }
@@ -216,7 +257,7 @@ END_TEST
 START_TEST(every_state_can_be_reached)
 {
 	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START), WORKER_STARTING);
-	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_LISTENING), WORKER_READY);
+	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_READY), WORKER_READY);
 	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_EXITED), WORKER_CLEARING);
 	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_EXITED, EV_TREE_GONE), WORKER_BACKOFF);
 	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_STOP), WORKER_STOPPING);
@@ -248,6 +289,10 @@ int main(void)
 		a_second_signal_kills_what_is_still_stopping,
 		a_worker_that_died_is_not_replaced_once_it_is_no_longer_wanted,
 		a_stop_that_comes_before_a_failed_start_ends_quietly,
+		a_worker_that_drains_is_asked_to_end_when_its_clients_have_left_or_had_their_time,
+		a_worker_that_dies_while_it_drains_is_not_replaced,
+		a_worker_that_drains_or_stands_still_may_be_wanted_again,
+		that_a_worker_is_late_is_noted_and_it_goes_on,
 		every_cell_is_right_for_its_state_and_event,
 		no_slot_that_is_gone_ever_comes_back,
 		from_every_state_a_stop_ends_in_an_empty_slot,

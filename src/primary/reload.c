@@ -1,0 +1,483 @@
+/*
+ * Looks at the workers, asks core/rollout what is next, and does it; again after each
+ * thing that happens to a worker. What is to be done follows from what is there: so a
+ * successor goes on with the first look.
+ */
+#include "primary/reload.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/container_of.h"
+#include "os/clock.h"
+#include "primary/berths.h"
+
+#define TAIL_SHOWN_MAX 300
+#define PERCENT_SHARE  (UINT32_MAX / 100)
+
+__attribute__((format(printf, 4, 5))) static void say(struct reload *r, enum message_level level,
+						      const char *event, const char *format, ...)
+{
+	struct reload_step *step = &r->steps[r->n_steps++ % RELOAD_STEPS_MAX];
+	va_list arguments;
+
+	step->number = r->n_steps;
+	step->reload = r->number;
+	step->at_ms = clock_ms();
+	step->event = event;
+	va_start(arguments, format);
+	(void)vsnprintf(step->text, sizeof(step->text), format, arguments);
+	va_end(arguments);
+	output_say(r->output, level, event, "reload %llu: %s", (unsigned long long)r->number,
+		   step->text);
+}
+
+static double since_s(const struct reload *r)
+{
+	return (double)(clock_ms() - r->began_ms) / 1000;
+}
+
+static const char *app_of(const struct reload *r)
+{
+	return r->config->name;
+}
+
+static void look_soon(struct reload *r);
+
+/* --- acts --- */
+
+static void try_slot(struct reload *r, unsigned slot, bool is_instead)
+{
+	struct fleet *f = r->fleet;
+
+	if (is_instead && f->workers[slot - 1])
+		fleet_send_away(f, slot, true);
+	say(r, MESSAGE_INFO, "reload_try", "%s.%u: generation %u starts%s", app_of(r), slot, r->to,
+	    is_instead ? " in the place of the old one" : "");
+	if (!fleet_try(f, slot, r->to))
+		look_soon(r);
+}
+
+static void promote(struct reload *r, unsigned slot)
+{
+	struct worker *w = fleet_find_candidate(r->fleet, slot);
+
+	if (!w)
+		return;
+	berths_clear_canary(r->fleet->ports);
+	fleet_promote(r->fleet, w, true);
+	say(r, MESSAGE_INFO, "reload_slot", "%s.%u: ready after %.1f s, serves (%u of %u)",
+	    app_of(r), slot, (double)(clock_ms() - w->started_at_ms) / 1000,
+	    rollout_n_new(&r->rollout), r->rollout.n_slots);
+}
+
+static void watch(struct reload *r)
+{
+	r->watch_due_ms = clock_ms() + r->wish.watch_ms;
+	keep_save(r->keep);
+}
+
+static void let_canary(struct reload *r, unsigned slot)
+{
+	const struct worker *w = fleet_find_candidate(r->fleet, slot);
+
+	if (!w || !w->process)
+		return;
+	berths_set_canary(r->fleet->ports, w->process->client.run,
+			  r->wish.canary_percent * PERCENT_SHARE);
+	watch(r);
+	say(r, MESSAGE_INFO, "reload_canary",
+	    "%s.%u: the canary is ready and has %u%% of new connections, watched for %.1f s",
+	    app_of(r), slot, r->wish.canary_percent, (double)r->wish.watch_ms / 1000);
+}
+
+static void watch_all(struct reload *r)
+{
+	watch(r);
+	say(r, MESSAGE_INFO, "reload_watch",
+	    "generation %u serves in every slot, watched for %.1f s", r->to,
+	    (double)r->wish.watch_ms / 1000);
+}
+
+static uint32_t undo_ms(const struct reload *r)
+{
+	/* Who stands still with a shared socket would be woken for clients that others should get. */
+	return r->fleet->ports->steer && !r->is_undo ? r->config->undo_ms : 0;
+}
+
+static void commit(struct reload *r)
+{
+	r->fleet->generation = r->to;
+	keep_save(r->keep);
+	fleet_let_go(r->fleet, r->from, undo_ms(r));
+	say(r, MESSAGE_INFO, "reload_final", "generation %u is final after %.1f s%s", r->to,
+	    since_s(r), fleet_n_leaving(r->fleet) ? "; old workers end their connections" : "");
+}
+
+static void act(struct reload *r, enum rollout_act what, unsigned slot)
+{
+	switch (what) {
+	case ROLLOUT_WAIT: break;
+	case ROLLOUT_TRY: try_slot(r, slot, false); break;
+	case ROLLOUT_REPLACE: try_slot(r, slot, true); break;
+	case ROLLOUT_LET_CANARY: let_canary(r, slot); break;
+	case ROLLOUT_PROMOTE: promote(r, slot); break;
+	case ROLLOUT_WATCH: watch_all(r); break;
+	case ROLLOUT_COMMIT: commit(r); break;
+	}
+	keep_save(r->keep);
+}
+
+/* --- back --- */
+
+/* The slot's old worker takes it back; if there is none any more, another one is started. */
+static void put_back(struct reload *r, unsigned slot)
+{
+	struct fleet *f = r->fleet;
+	struct worker *old = fleet_find_leaving(f, slot, r->from);
+
+	if (old)
+		fleet_promote(f, old, false);
+	else if (f->workers[slot - 1] && f->workers[slot - 1]->generation == r->to)
+		fleet_send_away(f, slot, false);
+}
+
+static void undo(struct reload *r)
+{
+	struct fleet *f = r->fleet;
+
+	r->has_failed = false;
+	if (!rollout_undo(&r->rollout))
+		return;
+	r->watch_due_ms = 0;
+	f->generation = r->from;
+	keep_save(r->keep);
+	say(r, MESSAGE_ERROR, "reload_undo", "rolling back to generation %u: %s", r->from,
+	    r->message);
+	berths_clear_canary(f->ports);
+	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++)
+		if (r->rollout.slots[slot - 1] != ROLLOUT_SLOT_OLD)
+			put_back(r, slot);
+	fleet_dismiss_candidates(f);
+	fleet_start_missing(f);
+}
+
+/* --- one look --- */
+
+/* Those who came up since the last look. */
+static void welcome(struct reload *r)
+{
+	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++) {
+		const struct worker *w;
+
+		if (r->rollout.slots[slot - 1] != ROLLOUT_SLOT_TRYING)
+			continue;
+		w = fleet_find_candidate(r->fleet, slot);
+		if (w && w->state == WORKER_READY)
+			act(r, rollout_is_ready(&r->rollout, slot), slot);
+		else if (!w)
+			reload_note_failed(r, NULL, "a worker could not be started");
+	}
+}
+
+static void end(struct reload *r)
+{
+	rollout_has_left(&r->rollout);
+	if (r->rollout.phase == ROLLOUT_DONE) {
+		(void)snprintf(r->message, sizeof(r->message), "%s serves as generation %u",
+			       app_of(r), r->to);
+		say(r, MESSAGE_INFO, "reloaded", "done after %.1f s: %s", since_s(r), r->message);
+	} else {
+		say(r, MESSAGE_ERROR, "rolled_back",
+		    "rolled back after %.1f s, generation %u goes on: %s", since_s(r), r->from,
+		    r->message);
+	}
+	keep_save(r->keep);
+}
+
+static void begin(struct reload *r, const struct reload_wish *wish, uint64_t number);
+
+static void look(struct reload *r)
+{
+	unsigned slot = 0;
+	enum rollout_act what;
+
+	if (r->fleet->is_stopping)
+		return;
+	if (r->has_failed)
+		undo(r);
+	welcome(r);
+	while (!r->has_failed && (what = rollout_next(&r->rollout, &slot)) != ROLLOUT_WAIT)
+		act(r, what, slot);
+	if (r->has_failed) {
+		look_soon(r);
+		return;
+	}
+	if ((r->rollout.phase == ROLLOUT_SETTLING || r->rollout.phase == ROLLOUT_UNDOING) &&
+	    fleet_n_leaving(r->fleet) == 0)
+		end(r);
+	if (r->has_next && !rollout_is_running(&r->rollout)) {
+		const struct reload_wish next = r->next;
+
+		r->has_next = false;
+		begin(r, &next, r->next_number);
+	}
+}
+
+static void on_watched(uv_timer_t *timer);
+
+static void on_soon(uv_timer_t *timer)
+{
+	struct reload *r = container_of(timer, struct reload, soon);
+
+	look(r);
+	if (r->watch_due_ms) {
+		int64_t left_ms = r->watch_due_ms - clock_ms();
+
+		(void)uv_timer_start(&r->watch, on_watched, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
+	}
+}
+
+static void look_soon(struct reload *r)
+{
+	(void)uv_timer_start(&r->soon, on_soon, 0, 0);
+}
+
+static void on_watched(uv_timer_t *timer)
+{
+	struct reload *r = container_of(timer, struct reload, watch);
+
+	if (!r->watch_due_ms)
+		return;
+	r->watch_due_ms = 0;
+	rollout_is_watched(&r->rollout);
+	keep_save(r->keep);
+	look_soon(r);
+}
+
+/* --- what happens --- */
+
+void reload_note_failed(struct reload *r, const struct worker *w, const char *why)
+{
+	char tail[TAIL_SHOWN_MAX] = "";
+
+	if (!reload_is_open(r) || r->has_failed || (w && w->generation != r->to))
+		return;
+	r->has_failed = true;
+	if (w && w->process)
+		(void)output_last_lines(r->output, process_pid(w->process), tail, sizeof(tail));
+	if (w)
+		(void)snprintf(r->message, sizeof(r->message), "%s.%u %s%s%s", app_of(r), w->slot,
+			       why, tail[0] ? "; it wrote last: " : "", tail);
+	else
+		(void)snprintf(r->message, sizeof(r->message), "%s", why);
+	look_soon(r);
+}
+
+void reload_note_news(struct reload *r)
+{
+	if (rollout_is_running(&r->rollout))
+		look_soon(r);
+}
+
+bool reload_is_open(const struct reload *r)
+{
+	return r->rollout.phase == ROLLOUT_ROLLING || r->rollout.phase == ROLLOUT_CANARY ||
+	       r->rollout.phase == ROLLOUT_WATCHING;
+}
+
+/* --- orders --- */
+
+static void begin(struct reload *r, const struct reload_wish *wish, uint64_t number)
+{
+	const struct rollout_rules rules = {
+		.max_surge = r->config->max_surge,
+		.max_unavailable = r->config->max_unavailable,
+		.has_canary = wish->canary_percent > 0,
+		.is_watched = wish->watch_ms > 0,
+	};
+
+	r->number = number;
+	r->wish = *wish;
+	r->is_undo = false;
+	r->has_failed = false;
+	r->message[0] = '\0';
+	r->from = r->fleet->generation;
+	r->to = ++r->n_generations;
+	r->began_ms = clock_ms();
+	rollout_begin(&r->rollout, &rules, r->fleet->n_wanted);
+	keep_save(r->keep);
+	say(r, MESSAGE_INFO, "reload_begun", "%s: from generation %u to %u, %u slot%s (uid %u)",
+	    app_of(r), r->from, r->to, r->rollout.n_slots, r->rollout.n_slots == 1 ? "" : "s",
+	    (unsigned)wish->uid);
+	look_soon(r);
+}
+
+int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret_number,
+		 enum reload_answer *ret_answer)
+{
+	if (r->fleet->is_stopping)
+		return -EBUSY;
+	if (wish->canary_percent && !r->fleet->ports->steer)
+		return -EOPNOTSUPP;
+	if (r->has_next) {
+		r->next = *wish;
+		*ret_number = r->next_number;
+		*ret_answer = RELOAD_JOINS;
+		return 0;
+	}
+	*ret_number = r->number + 1;
+	*ret_answer = RELOAD_BEGINS;
+	if (!rollout_is_running(&r->rollout)) {
+		begin(r, wish, *ret_number);
+		return 0;
+	}
+	*ret_answer = RELOAD_SUPERSEDES;
+	r->next = *wish;
+	r->next_number = *ret_number;
+	r->has_next = true;
+	if (reload_is_open(r)) {
+		(void)snprintf(r->message, sizeof(r->message), "reload %llu takes its place",
+			       (unsigned long long)*ret_number);
+		r->has_failed = true;
+	}
+	look_soon(r);
+	return 0;
+}
+
+static bool can_come_back(const struct reload *r)
+{
+	for (unsigned slot = 1; slot <= r->fleet->n_wanted; slot++)
+		if (!fleet_find_leaving(r->fleet, slot, r->from))
+			return false;
+	return true;
+}
+
+int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
+{
+	const unsigned back_to = r->from;
+
+	if (r->fleet->is_stopping)
+		return -EBUSY;
+	if (reload_is_open(r)) {
+		*ret_number = r->number;
+		(void)snprintf(r->message, sizeof(r->message), "undone by uid %u", (unsigned)uid);
+		r->has_failed = true;
+		look_soon(r);
+		return 0;
+	}
+	if (r->rollout.phase == ROLLOUT_UNDOING || r->is_undo || !back_to ||
+	    back_to == r->fleet->generation || !can_come_back(r))
+		return -ENOENT;
+	*ret_number = ++r->number;
+	r->is_undo = true;
+	r->began_ms = clock_ms();
+	r->from = r->fleet->generation;
+	r->to = back_to;
+	r->fleet->generation = back_to;
+	r->rollout.phase = ROLLOUT_SETTLING;
+	keep_save(r->keep);
+	for (unsigned slot = 1; slot <= r->fleet->n_wanted; slot++)
+		fleet_promote(r->fleet, fleet_find_leaving(r->fleet, slot, back_to), false);
+	say(r, MESSAGE_INFO, "undone", "generation %u serves again (uid %u)", back_to,
+	    (unsigned)uid);
+	look_soon(r);
+	return 0;
+}
+
+/* --- from primary to primary --- */
+
+void reload_remains(const struct reload *r, struct state_reload *ret_remains)
+{
+	*ret_remains = (struct state_reload){
+		.number = r->number,
+		.began_ms = r->began_ms,
+		.watch_due_ms = r->watch_due_ms,
+		.phase = r->rollout.phase,
+		.from = r->from,
+		.to = r->to,
+		.next = r->n_generations,
+		.canary_percent = r->wish.canary_percent,
+		.watch_ms = r->wish.watch_ms,
+		.uid = r->wish.uid,
+	};
+	ret_remains->flags |= r->rollout.is_canary_over ? STATE_RELOAD_CANARY_OVER : 0;
+	ret_remains->flags |= r->is_undo ? STATE_RELOAD_IS_UNDO : 0;
+	ret_remains->flags |= r->rollout.rules.is_watched ? STATE_RELOAD_IS_WATCHED : 0;
+	ret_remains->flags |= r->has_failed ? STATE_RELOAD_HAS_FAILED : 0;
+	memcpy(ret_remains->message, r->message, sizeof(ret_remains->message));
+	if (r->has_next) {
+		ret_remains->flags |= STATE_RELOAD_HAS_NEXT;
+		ret_remains->next_canary_percent = r->next.canary_percent;
+		ret_remains->next_watch_ms = r->next.watch_ms;
+		ret_remains->next_uid = r->next.uid;
+	}
+}
+
+/* Which slots have a new one is seen by who is there. */
+static void look_at_slots(struct reload *r)
+{
+	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++) {
+		const struct worker *member = r->fleet->workers[slot - 1];
+		enum rollout_slot what = ROLLOUT_SLOT_OLD;
+
+		if (member && member->generation == r->to)
+			what = ROLLOUT_SLOT_NEW;
+		else if (fleet_find_candidate(r->fleet, slot))
+			what = ROLLOUT_SLOT_TRYING;
+		r->rollout.slots[slot - 1] = (unsigned char)what;
+	}
+}
+
+void reload_resume(struct reload *r, const struct state_reload *remains)
+{
+	const struct rollout_rules rules = {
+		.max_surge = r->config->max_surge,
+		.max_unavailable = r->config->max_unavailable,
+		.has_canary = remains->canary_percent > 0,
+		.is_watched = remains->flags & STATE_RELOAD_IS_WATCHED,
+	};
+
+	r->number = remains->number;
+	r->began_ms = remains->began_ms;
+	r->watch_due_ms = remains->watch_due_ms;
+	r->from = remains->from;
+	r->to = remains->to;
+	if (remains->next)
+		r->n_generations = remains->next;
+	r->wish = (struct reload_wish){ remains->canary_percent, remains->watch_ms, remains->uid };
+	r->is_undo = remains->flags & STATE_RELOAD_IS_UNDO;
+	r->has_failed = remains->flags & STATE_RELOAD_HAS_FAILED;
+	r->has_next = remains->flags & STATE_RELOAD_HAS_NEXT;
+	r->next = (struct reload_wish){ remains->next_canary_percent, remains->next_watch_ms,
+					remains->next_uid };
+	r->next_number = r->number + 1;
+	memcpy(r->message, remains->message, sizeof(r->message) - 1);
+	rollout_begin(&r->rollout, &rules, r->fleet->n_wanted);
+	r->rollout.phase = (enum rollout_phase)remains->phase;
+	r->rollout.is_canary_over = !rules.has_canary || remains->flags & STATE_RELOAD_CANARY_OVER;
+	look_at_slots(r);
+}
+
+void reload_go_on(struct reload *r)
+{
+	if (r->rollout.phase != ROLLOUT_CANARY)
+		berths_clear_canary(r->fleet->ports);
+	if (rollout_is_running(&r->rollout) || r->has_next)
+		look_soon(r);
+}
+
+int reload_init(struct reload *r, uv_loop_t *loop)
+{
+	int err = uv_timer_init(loop, &r->soon);
+
+	r->n_generations = 1;
+	return err ? err : uv_timer_init(loop, &r->watch);
+}
+
+void reload_done(struct reload *r)
+{
+	uv_close((uv_handle_t *)&r->soon, NULL);
+	uv_close((uv_handle_t *)&r->watch, NULL);
+}

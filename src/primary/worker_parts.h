@@ -1,0 +1,31 @@
+/*
+ * What the files that a worker consists of share.
+ */
+#ifndef BERTH_PRIMARY_WORKER_PARTS_H
+#define BERTH_PRIMARY_WORKER_PARTS_H
+
+#include "primary/worker.h"
+
+struct worker_run_text {
+	char text[48]; /* the value of BERTH_RUN */
+};
+
+/* How its run number @n_run is, or was, started. @ret_run lives as long as @ret_start. */
+void worker_describe_run(const struct worker *w, uint64_t n_run, struct worker_run_text *ret_run,
+			 struct process_start *ret_start);
+
+/* The timer fires at the deadline. */
+void worker_arm(struct worker *w);
+
+/* The acts that a successor may have to do again. */
+void worker_spawn(struct worker *w);
+void worker_back_off(struct worker *w);
+void worker_send_stop(struct worker *w);
+void worker_stand_still(struct worker *w);
+void worker_go_ahead(struct worker *w);
+void worker_release_process(struct worker *w);
+
+/* Its leader has ended, and so has the tree perhaps. @w may be gone afterwards. */
+void worker_tell_end(struct worker *w, enum worker_event event);
+
+#endif
