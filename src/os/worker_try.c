@@ -102,7 +102,7 @@ static void wait_for(pid_t child)
 static int look_into(pid_t worker, int worker_fd, struct machine_worker_try *ret_found)
 {
 	own_fd fd = NO_FD;
-	int child_fd;
+	int child_fd = NO_FD;
 	pid_t primary = fork_with_pair(&fd, &child_fd);
 	int r;
 
@@ -119,7 +119,7 @@ static int run_worker(const struct sock_fprog *filter, struct machine_worker_try
 {
 	struct machine_worker_try found = { 0 };
 	int fd = NO_FD;
-	int child_fd;
+	int child_fd = NO_FD;
 	int filter_error = 0;
 	pid_t worker = fork_with_pair(&fd, &child_fd);
 	int r;
