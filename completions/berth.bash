@@ -84,7 +84,7 @@ _berth_client() {
 }
 
 _berth() {
-	local word=${COMP_WORDS[COMP_CWORD]} verbs='run ps scale upgrade why'
+	local word=${COMP_WORDS[COMP_CWORD]} verbs='run ps scale upgrade why doctor'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -96,6 +96,7 @@ _berth() {
 	ps | scale) _berth_client '--name --json --help -h' ;;
 	upgrade) _berth_client '--name --binary --json --help -h' ;;
 	why) mapfile -t COMPREPLY < <(compgen -W '--json --help -h' -- "$word") ;;
+	doctor) mapfile -t COMPREPLY < <(compgen -W '--all --json --help -h' -- "$word") ;;
 	help) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word") ;;
 	esac
 }

@@ -32,7 +32,7 @@ HARMLESS = re.compile(
     r"""mem\w+ | st[rp]\w+ | \w*(printf|snprintf) | malloc\w* | calloc | realloc\w* | free
     | madvise | mmap | munmap | qsort | _exit | environ | puts | stderr | assert_fail
     | errno_location | stack_chk_fail | _GLOBAL_OFFSET_TABLE_ | asan\w+ | ubsan\w+
-    | f?stat | lstat | f?access\w* | open\w* | fopen | fdopendir | f?close\w* | dirfd | dirname
+    | f?stat | lstat | statfs | f?access\w* | open\w* | fopen | fdopendir | f?close\w* | dirfd | dirname
     | readdir | readlink\w* | read | pread | lseek | fgets | getdelim | ftruncate | fcntl | dup[23]
     | pipe2 | poll | epoll_\w+ | socket(pair)? | get\w+ | isatty | sysconf | sched_\w+
     | clock_gettime | gmtime_r | process_vm_readv | recvfrom | waitpid | execve? | execv
@@ -53,6 +53,7 @@ EXEMPT = {
     "os/bind_try.c": "asks: nothing is left of it",
     "os/diag_dump.c": "asks",
     "os/sock_diag.c": "asks",
+    "os/worker_try.c": "asks: both children have ended when it returns",
     "os/sock.c:sock_unix_is_alive": "asks",
     "os/filter.c:has_killable_wait": "asks",
     "os/spawn.c:send_report": "runs in the child",

@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "os/sibling.h"
 #include "primary/primary.h"
+#include "prog/doctor.h"
 #include "prog/print_check.h"
 #include "prog/ps.h"
 #include "prog/reload.h"
@@ -76,6 +77,7 @@ static const struct verb verbs[] = {
 	{ "scale", scale_main, "run more workers, or fewer" },
 	{ "upgrade", upgrade_main, "replace berth itself, under its workers" },
 	{ "why", why_main, "who holds a port, and what would free it" },
+	{ "doctor", doctor_main, "what this machine gives berth, and which limits bite" },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "primary/primary.h"
 #include "prog/api.h"
+#include "prog/doctor.h"
 #include "prog/run_options.h"
 
 #define EXIT_USAGE 2
@@ -40,6 +41,8 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--check-state") == 0)
 		return primary_check_state(STATE_PLACE);
+	if (argc >= 2 && strcmp(argv[1], DOCTOR_OF_PRIMARY) == 0)
+		return doctor_run(argc - 1, argv + 1);
 	if (!find_link(&start.link_fd)) {
 		(void)fprintf(stderr, "berthd: is started by berth's keeper: use `berth run`\n");
 		return EXIT_USAGE;

@@ -52,7 +52,7 @@ static uint16_t take_protocol(char *text)
 	return slash[1] == 'u' ? IPPROTO_UDP : IPPROTO_TCP;
 }
 
-static bool parse_wanted(const char *text, struct addr *ret_wanted)
+bool why_parse_address(const char *who, const char *text, struct addr *ret_wanted)
 {
 	char copy[ADDRESS_MAX];
 	size_t size = strlen(text) + 1;
@@ -65,7 +65,7 @@ static bool parse_wanted(const char *text, struct addr *ret_wanted)
 		err = addr_parse(copy, ret_wanted);
 	}
 	if (err != ADDR_OK) {
-		(void)fprintf(stderr, "berth why: %s %s\n", text, addr_error_text(err));
+		(void)fprintf(stderr, "%s: %s %s\n", who, text, addr_error_text(err));
 		return false;
 	}
 	if (ret_wanted->family != AF_UNIX)
@@ -165,7 +165,7 @@ int why_main(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return wrong_addresses(argc - optind, argv + optind);
-	if (!parse_wanted(argv[optind], &wanted))
+	if (!why_parse_address("berth why", argv[optind], &wanted))
 		return EXIT_USAGE;
 	return answer(&wanted, is_json);
 }

@@ -4,6 +4,19 @@
 #ifndef BERTH_PROG_WHY_H
 #define BERTH_PROG_WHY_H
 
+#include <stdbool.h>
+
+#include "base/addr.h"
+
+/*
+ * why_parse_address - read an address that is asked about: "8000", "127.0.0.1:8000/udp"
+ *
+ * @who:  how the complaint begins, which goes to standard error: "berth why"
+ *
+ * Returns whether it is one. Any thread.
+ */
+bool why_parse_address(const char *who, const char *text, struct addr *ret_wanted);
+
 /*
  * why_main - run `berth why [--json] PORT|ADDR`
  *

@@ -13,7 +13,7 @@ FAILED, USAGE = 1, 2
 COMPLETION = REPO / "completions" / "berth.bash"
 
 TELLING = [["--help"], ["-h"], ["help"], ["--version"], ["-V"], ["version"]]
-VERBS = ["run", "ps", "scale", "upgrade", "why"]
+VERBS = ["run", "ps", "scale", "upgrade", "why", "doctor"]
 TELLING += [[verb, "--help"] for verb in VERBS] + [["help", verb] for verb in VERBS]
 
 
