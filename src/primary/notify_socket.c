@@ -53,7 +53,6 @@ static ssize_t look(int fd, char *ret_bytes, size_t size, struct notify_told *re
 
 	if (n < 0)
 		return -errno;
-	memset(ret_told, 0, sizeof(*ret_told));
 	ret_told->had_descriptors = (h.msg_flags & MSG_CTRUNC) != 0;
 	c = CMSG_FIRSTHDR(&h);
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS &&
@@ -75,7 +74,7 @@ static bool serve_one(struct notify_socket *n)
 {
 	char bytes[NOTIFY_SIZE_MAX];
 	struct notify_message message;
-	struct notify_told told;
+	struct notify_told told = { 0 };
 	ssize_t size = look(n->fd, bytes, sizeof(bytes), &told);
 
 	if (size < 0)

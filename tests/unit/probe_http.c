@@ -164,11 +164,11 @@ START_TEST(who_does_not_end_in_time_has_failed)
 
 	server_begin(&s, "127.0.0.1:1");
 	stage_init(&st, "http:/", &s.at);
-	st.request.timeout_ms = 300;
+	st.request.timeout_ms = 800;
 	stage_run(&st);
 	server_end(&s);
 	stage_assert_said(&st, PROBE_FAILED,
-			  "answered 200 to GET / on 127.0.0.1:%u, and did not end within 300 ms",
+			  "answered 200 to GET / on 127.0.0.1:%u, and did not end within 800 ms",
 			  s.at.port);
 }
 END_TEST
@@ -230,6 +230,22 @@ START_TEST(a_probe_may_be_given_up)
 }
 END_TEST
 
+START_TEST(many_probes_leave_no_descriptor_behind)
+{
+	struct server s = { .answer = OK_ANSWER };
+	int before = dup(0), after;
+
+	(void)close(before);
+	for (int i = 0; i < 50; i++) {
+		memset(s.request, 0, sizeof(s.request));
+		assert_outcome("http:/", &s, PROBE_PASSED, "answered 200 to GET /");
+	}
+	after = dup(0);
+	ck_assert_int_eq(after, before);
+	(void)close(after);
+}
+END_TEST
+
 START_TEST(the_time_that_we_are_stopped_is_not_the_workers)
 {
 	struct server s = { .answer = OK_ANSWER };
@@ -265,6 +281,7 @@ int main(void)
 		of_an_answer_without_an_end_the_status_counts,
 		a_header_without_an_end_fails,
 		a_probe_may_be_given_up,
+		many_probes_leave_no_descriptor_behind,
 		the_time_that_we_are_stopped_is_not_the_workers,
 	};
 

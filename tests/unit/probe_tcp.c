@@ -140,9 +140,9 @@ END_TEST
 START_TEST(when_no_source_port_is_left_it_is_not_made)
 {
 	own_fd range = NO_FD;
-	own_fd first = NO_FD;
 	struct stage st;
 	struct addr at;
+	int first;
 
 	if (!own_network_enter(__func__))
 		return;
@@ -163,6 +163,7 @@ START_TEST(when_no_source_port_is_left_it_is_not_made)
 	}
 	ck_assert_int_eq(probe_start(&st.request, &st.run), -EADDRINUSE);
 	stage_end(&st);
+	(void)close(first);
 }
 END_TEST
 
