@@ -16,7 +16,7 @@ import sys
 # What a successor finds changed. The seats and the record are memory that outlives us.
 EFFECTS = """
     bind listen shutdown setsockopt fchown link unlink write send sendmsg recvmsg fork connect
-    pwritev2 uv_spawn bpf_map_update_elem bpf_map_delete_elem ring_buffer__consume
+    pwritev2 uv_spawn kill curl_multi_socket_action bpf_map_update_elem bpf_map_delete_elem ring_buffer__consume
     seats_add seats_remove seats_compact
 """.split()
 
@@ -40,7 +40,7 @@ HARMLESS = re.compile(
     | bpf_object__\w+
     | bpf_map__\w+ | bpf_program__\w+ | bpf_map_lookup_elem | bpf_obj_get_info_by_fd
     | bpf_prog_test_run_opts | libbpf_set_print | ring_buffer__(new|free|epoll_fd)
-    | uv_(?!spawn)\w+
+    | uv_(?!spawn)\w+ | curl_(easy|slist|global)_\w+ | curl_multi_(?!socket_action)\w+
     | SYS_(capget|pidfd_open|pidfd_getfd|setgroups) | SECCOMP_IOCTL_NOTIF_ID_VALID | TIOCGDEV
     | F_(GETF[DL]|SETFD|DUPFD_CLOEXEC|ADD_SEALS|GET_SEALS) | ctype\w+ | inet_[np]to[np]
     | json_(?!dumpf|dump_file|load)\w+""",
@@ -55,10 +55,14 @@ EXEMPT = {
     "os/sock_diag.c": "asks",
     "os/worker_try.c": "asks: both children have ended when it returns",
     "os/sock.c:sock_unix_is_alive": "asks",
+    "os/command.c": "it ends with us",
     "os/filter.c:has_killable_wait": "asks",
     "os/spawn.c:send_report": "runs in the child",
     "os/spawn.c:install_filter": "runs in the child",
     "primary/broker.c:on_socket": "nobody else has the socket before it is the answer",
+    "primary/notify_socket.c": "looks first: what isn't taken yet is there for the next",
+    "primary/probe_http.c": "asks",
+    "primary/probe_tcp.c": "asks",
     "primary/process.c:is_reaped": "asks",
     "primary/new_keeper.c": "there is no keeper meanwhile, and so nobody who could take over",
     "primary/keep.c:make_blob": "nobody else has it before it is stored",
