@@ -16,6 +16,8 @@
 #define HELD_SHARE    16 /* the same for an answer that is held */
 #define HELD_MAX_MS   50 /* the kernel holds nothing for longer than 200 */
 #define LOOKS         8  /* in the time that a connection must have been quiet */
+#define CLOSE_LEAST   4
+#define CLOSE_SHARE   32 /* of many connections: a look at them takes its time, too */
 
 enum last_word {
 	NO_WORD,
@@ -104,12 +106,21 @@ bool conn_is_idle(const struct conn_info *c, const struct conn_patience *p)
 	return false;
 }
 
-uint32_t conn_look_again_ms(const struct conn_patience *p)
+size_t conn_close_max(size_t n_open)
+{
+	size_t share = n_open / CLOSE_SHARE;
+
+	return share > CLOSE_LEAST ? share : CLOSE_LEAST;
+}
+
+uint32_t conn_look_again_ms(const struct conn_patience *p, bool has_more)
 {
 	uint32_t pause_ms = p->idle_ms / LOOKS;
 
 	if (p->idle_ms == 0)
 		return CONN_LOOK_MAX_MS;
+	if (has_more)
+		return CONN_LOOK_MIN_MS;
 	if (p->held_ms > 0)
 		pause_ms = least(pause_ms, p->held_ms / 2);
 	return most(least(pause_ms, CONN_LOOK_MAX_MS), CONN_LOOK_MIN_MS);

@@ -9,6 +9,7 @@
 #define BERTH_CORE_CONN_IDLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/conn_info.h"
@@ -47,7 +48,23 @@ bool conn_is_idle(const struct conn_info *c, const struct conn_patience *p);
 /* For how long it has carried nothing, in either direction. */
 uint32_t conn_quiet_ms(const struct conn_info *c);
 
-/* How long to pause before the next look at connections: 1 to 250 ms. */
-uint32_t conn_look_again_ms(const struct conn_patience *p);
+/*
+ * conn_close_max - how many connections to close after one look
+ *
+ * @n_open:  that the draining workers have
+ *
+ * Not all at once: a client with many of them hears of their ends in one turn of its
+ * loop, and uses the last ones again before it comes to them.
+ */
+size_t conn_close_max(size_t n_open);
+
+/*
+ * conn_look_again_ms - how long to pause before the next look
+ *
+ * @has_more:  more connections were idle than conn_close_max() let close
+ *
+ * Returns 1 to 250 ms.
+ */
+uint32_t conn_look_again_ms(const struct conn_patience *p, bool has_more);
 
 #endif

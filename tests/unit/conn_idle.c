@@ -132,7 +132,7 @@ START_TEST(off_closes_and_holds_nothing)
 		p = conn_patience(0, left_ms);
 		ck_assert(!conn_is_idle(&c, &p));
 		ck_assert(!conn_is_to_hold(&c, &p));
-		ck_assert_uint_eq(conn_look_again_ms(&p), CONN_LOOK_MAX_MS);
+		ck_assert_uint_eq(conn_look_again_ms(&p, true), CONN_LOOK_MAX_MS);
 	}
 }
 END_TEST
@@ -159,13 +159,22 @@ START_TEST(the_next_look_comes_soon_enough_to_find_a_pause_of_that_length)
 {
 	for (uint32_t left_ms = 0; left_ms <= DRAIN_MS; left_ms++) {
 		struct conn_patience p = conn_patience(IDLE_CLOSE_MS, left_ms);
-		uint32_t pause_ms = conn_look_again_ms(&p);
+		uint32_t pause_ms = conn_look_again_ms(&p, false);
 
 		ck_assert_uint_ge(pause_ms, 1);
 		ck_assert_uint_le(pause_ms, 250);
+		ck_assert_uint_eq(conn_look_again_ms(&p, true), 1);
 		ck_assert(pause_ms <= p.idle_ms / 8 || pause_ms == 1);
 		ck_assert(p.held_ms == 0 || pause_ms <= p.held_ms / 2 || pause_ms == 1);
 	}
+}
+END_TEST
+
+START_TEST(connections_are_closed_a_few_at_a_time_but_all_within_a_few_dozen_looks)
+{
+	ck_assert_uint_eq(conn_close_max(0), 4);
+	ck_assert_uint_eq(conn_close_max(100), 4);
+	ck_assert_uint_eq(conn_close_max(10000), 312);
 }
 END_TEST
 
@@ -255,6 +264,7 @@ int main(void)
 		off_closes_and_holds_nothing,
 		patience_shrinks_as_the_deadline_comes_near_and_never_grows,
 		the_next_look_comes_soon_enough_to_find_a_pause_of_that_length,
+		connections_are_closed_a_few_at_a_time_but_all_within_a_few_dozen_looks,
 		answers_are_held_in_the_last_part_only,
 		an_answer_whose_end_is_held_and_does_not_grow_is_the_end,
 		an_answer_whose_beginning_is_on_its_way_or_that_no_one_reads_is_not_the_end,
