@@ -2,7 +2,8 @@
  * The order of two events is known when a tick of the kernel's clock lies between them.
  * A quick server answers within one. Then the client's acknowledgement helps: it comes
  * behind the answer, with the next request, or alone where that takes long. One that
- * came after the last byte from the client can only mean an answer.
+ * came after the last byte from the client can only mean an answer; and as long as there
+ * is none, there is no next request either.
  *
  * Where that came within the tick, too, two things look the same: a client that got its
  * answer, and one that got it and asked again, as long polls do. To close the second one
@@ -16,6 +17,7 @@
 #define HELD_SHARE    16 /* the same for an answer that is held */
 #define HELD_MAX_MS   50 /* the kernel holds nothing for longer than 200 */
 #define LOOKS         8  /* in the time that a connection must have been quiet */
+#define ACK_MS        40 /* for so long, in most systems */
 #define CLOSE_LEAST   4
 #define CLOSE_SHARE   32 /* of many connections: a look at them takes its time, too */
 
@@ -68,7 +70,7 @@ static enum last_word last_word(const struct conn_info *c)
 		return CLIENTS;
 	if (c->sent_ms != c->received_ms)
 		return c->sent_ms < c->received_ms ? SERVERS : CLIENTS;
-	return c->heard_ms < c->received_ms ? SERVERS : EITHERS;
+	return c->n_unacked > 0 || c->heard_ms < c->received_ms ? SERVERS : EITHERS;
 }
 
 /*
@@ -79,6 +81,15 @@ static bool is_end_held(const struct conn_info *c)
 {
 	return c->is_held && c->n_unsent > 0 && c->n_unsent == c->n_unacked &&
 	       c->n_unsent < c->segment_max;
+}
+
+/*
+ * A client keeps its acknowledgement for a while, to send it with its next request. To
+ * wait for it in a pause that is shorter would be to wait for that.
+ */
+static bool is_ack_kept(const struct conn_info *c)
+{
+	return c->n_unsent == 0 && c->n_unacked < 2 * c->segment_max;
 }
 
 bool conn_is_to_hold(const struct conn_info *c, const struct conn_patience *p)
@@ -94,7 +105,7 @@ bool conn_is_idle(const struct conn_info *c, const struct conn_patience *p)
 		return false;
 	if (is_end_held(c))
 		return p->held_ms > 0 && c->same_ms >= p->held_ms;
-	if (c->n_unacked > 0)
+	if (c->n_unacked > 0 && !(p->idle_ms < ACK_MS && is_ack_kept(c)))
 		return false;
 
 	switch (last_word(c)) {

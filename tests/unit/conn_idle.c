@@ -58,11 +58,26 @@ START_TEST(what_is_unread_or_unacknowledged_or_unsent_keeps_a_connection_open)
 		struct conn_info c = answered(60000);
 
 		c.n_unread = i == 0;
-		c.n_unacked = i >= 1;
+		c.n_unacked = i >= 1 ? 3000 : 0;
 		c.n_unsent = i == 2;
 		ck_assert(!is_idle_at(&c, DRAIN_MS));
 		ck_assert(!is_idle_at(&c, 10));
 	}
+}
+END_TEST
+
+START_TEST(an_acknowledgement_that_the_client_keeps_is_not_waited_for_in_short_pauses)
+{
+	struct conn_info c = answered(60000);
+
+	c.n_unacked = 200;
+	ck_assert(!is_idle_at(&c, DRAIN_MS));
+	ck_assert(!is_idle_at(&c, 160));
+	ck_assert(is_idle_at(&c, 159));
+	c.received_ms = c.heard_ms = c.sent_ms; /* a next request would have brought it */
+	ck_assert(is_idle_at(&c, 159));
+	c.sent_ms = c.received_ms + 1;
+	ck_assert(!is_idle_at(&c, 159));
 }
 END_TEST
 
@@ -256,6 +271,7 @@ int main(void)
 		a_connection_is_idle_when_the_server_had_the_last_word_for_long_enough,
 		a_request_in_flight_is_never_idle_however_long_it_takes,
 		what_is_unread_or_unacknowledged_or_unsent_keeps_a_connection_open,
+		an_acknowledgement_that_the_client_keeps_is_not_waited_for_in_short_pauses,
 		an_acknowledgement_behind_the_last_request_tells_that_it_was_answered,
 		one_that_may_have_asked_again_at_once_is_left_for_as_long_as_the_drain_may_take,
 		a_client_that_has_just_connected_may_take_idle_close_to_say_something,

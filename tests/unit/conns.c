@@ -27,7 +27,7 @@ START_TEST(a_connection_is_found_with_what_it_has_carried)
 	ck_assert_uint_eq(conn->info.n_received, 0);
 	ck_assert_uint_eq(conn->info.n_acked, 0);
 	ask(client);
-	conn = look_at_one(c, &s);
+	conn = await(c, &s, has_unread);
 	ck_assert_uint_eq(conn->info.n_received, 9);
 	ck_assert_uint_eq(conn->info.n_unread, 9);
 	ck_assert_int_eq(tell(&s, DO_READ, fd), 9);
@@ -121,8 +121,8 @@ START_TEST(an_ipv6_wildcard_has_the_clients_of_both_families)
 	own_fd listener = make(AF_INET6, SOCK_STREAM);
 	struct addr any = any_port("[::]"), v4, v6;
 	struct conns *c = conns_new();
-	own_fd one = NO_FD, two = NO_FD;
 	struct conn_server s;
+	int clients[2];
 	size_t n;
 	int no = 0;
 
@@ -132,10 +132,12 @@ START_TEST(an_ipv6_wildcard_has_the_clients_of_both_families)
 	s = conn_server_at(listener);
 	v4 = at_port("127.0.0.1", s.addr.port);
 	v6 = at_port("[::1]", s.addr.port);
-	one = connect_to(&v4);
-	two = connect_to(&v6);
-	for (int i = 0; i < 2; i++)
+	clients[0] = connect_to(&v4);
+	clients[1] = connect_to(&v6);
+	for (int i = 0; i < 2; i++) {
 		ck_assert_int_ge(tell(&s, DO_ACCEPT, -1), 0);
+		ck_assert_int_ge(clients[i], 0);
+	}
 	look(c, &s.addr);
 	(void)conns_all(c, &n);
 	ck_assert_uint_eq(n, 2);
@@ -148,6 +150,8 @@ START_TEST(an_ipv6_wildcard_has_the_clients_of_both_families)
 	ck_assert_uint_eq(n, 0);
 	conns_free(c);
 	conn_server_end(&s);
+	for (int i = 0; i < 2; i++)
+		(void)close(clients[i]);
 }
 END_TEST
 
