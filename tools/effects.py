@@ -15,7 +15,7 @@ import sys
 
 # What a successor finds changed. The seats and the record are memory that outlives us.
 EFFECTS = """
-    bind listen shutdown setsockopt fchown link unlink write send sendmsg recvmsg fork connect
+    bind listen shutdown setsockopt fchown link unlink write send sendmsg recvmsg rights_send rights_receive fork connect
     pwritev2 uv_spawn bpf_map_update_elem bpf_map_delete_elem ring_buffer__consume
     seats_add seats_remove seats_compact
 """.split()
@@ -54,7 +54,9 @@ EXEMPT = {
     "os/sock_diag.c": "asks",
     "os/sock.c:sock_unix_is_alive": "asks",
     "os/filter.c:has_killable_wait": "asks",
-    "os/spawn.c:send_report": "runs in the child",
+    "os/rights.c": "whoever calls it has the point",
+    "os/spawn.c:fail": "runs in the child",
+    "os/spawn.c:run_child": "runs in the child",
     "os/spawn.c:install_filter": "runs in the child",
     "primary/broker.c:on_socket": "nobody else has the socket before it is the answer",
     "primary/process.c:is_reaped": "asks",

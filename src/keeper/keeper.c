@@ -21,6 +21,7 @@
 #include "keeper/channel.h"
 #include "keeper/kept.h"
 #include "os/clock.h"
+#include "os/rights.h"
 
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 5120  /* it has doubled so far */
@@ -220,7 +221,7 @@ static void talk(struct keeper *k)
 
 		if (!m.type)
 			break;
-		r = channel_send(p->channel_fd, &m, fd);
+		r = rights_send(p->channel_fd, &m, sizeof(m), fd, MSG_DONTWAIT);
 		if (r == 0)
 			p->told = told;
 	}

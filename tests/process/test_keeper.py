@@ -1,6 +1,7 @@
 """The keeper, with primaries that the test speaks for."""
 
 import errno
+import itertools
 import os
 import random
 import re
@@ -477,6 +478,23 @@ def test_a_low_limit_of_descriptors_is_refused_and_leaves_room_for_a_primary(sta
     primary.kill()
     _, items, _ = keeper.next_primary().receive_hand_over()
     assert 30 < len(items) < 64
+
+
+@pytest.mark.parametrize("kind", ["store", "program"])
+def test_a_descriptor_that_is_lost_on_its_way_is_refused_and_nobody_is_ended(keeper, kept, kind):
+    primary = keeper.next_primary()
+    primary.take_over()
+    limits = resource.prlimit(keeper.pid, resource.RLIMIT_NOFILE)
+    n_used = next(fd for fd in itertools.count() if fd not in procs.fds_of(keeper.pid))
+    resource.prlimit(keeper.pid, resource.RLIMIT_NOFILE, (n_used, limits[1]))
+    primary.send(kind, kept, name=b"lost")
+    refused = next_event(primary, "refused")
+    assert (refused.name, refused.number) == ("lost", errno.EMFILE)
+    resource.prlimit(keeper.pid, resource.RLIMIT_NOFILE, limits)
+    primary.store("kept", kept)
+    primary.kill()
+    _, items, _ = keeper.next_primary().receive_hand_over()
+    assert items == {"kept": keepers.identity(kept)}
 
 
 def test_a_thousand_descriptors_take_less_than_300_kib(keeper, kept):
