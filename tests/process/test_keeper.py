@@ -497,6 +497,41 @@ def test_a_descriptor_that_is_lost_on_its_way_is_refused_and_nobody_is_ended(kee
     assert items == {"kept": keepers.identity(kept)}
 
 
+HOLDS_IN_FLIGHT = """
+import array, socket, sys
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+for _ in range(2):
+    ours.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 100))])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_while_too_many_descriptors_are_in_flight_the_primary_waits_and_is_not_ended(
+    start_keeper, spawn, kept
+):
+    if os.geteuid() != 0:
+        pytest.skip("needs another user, whose descriptors in flight are counted")
+    user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+    keeper = start_keeper(**user)
+    primary = keeper.next_primary()
+    primary.take_over()
+    primary.store("port", kept)
+    # The keeper's own limit, and not that of its primaries.
+    subprocess.run(["prlimit", f"--pid={keeper.pid}", "--nofile=100:"], check=True, **user)
+    holder = spawn(
+        [sys.executable, "-c", HOLDS_IN_FLIGHT],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, **user,
+    )  # fmt: skip
+    assert holder.stdout.readline() == b"held\n"
+    primary.kill()
+    primary = keeper.next_primary()
+    keeper.wait_said("the primary has to wait for what is kept: too many descriptors")
+    holder.stdin.close()
+    _, items, _ = primary.receive_hand_over()
+    assert items == {"port": keepers.identity(kept)}
+
+
 def test_a_thousand_descriptors_take_less_than_300_kib(keeper, kept):
     primary = keeper.next_primary()
     primary.take_over()
