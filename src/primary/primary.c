@@ -33,6 +33,7 @@ static void end(struct primary *p)
 		p->api->end(p->api->data, p->config->name, p->api_fd);
 	drop_fd(&p->api_fd);
 	uv_close((uv_handle_t *)&p->renew, NULL);
+	orders_done(p);
 	fleet_done(&p->fleet);
 	ports_done(&p->ports);
 	p->output = output_free(p->output);
