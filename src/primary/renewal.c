@@ -30,13 +30,9 @@ static void store_stream(void *data, const struct message_source *source, uint64
 	(void)run_log_store(p->keep, source, id, fd);
 }
 
-/*
- * What it has to know goes first, then what nobody else could give it. That we have taken
- * over ends it.
- */
+/* That we have taken over ends it. */
 static void give_everything(struct primary *p)
 {
-	succession_save(p);
 	port_remains_store(&p->ports); /* without the copies no berth gets a client */
 	port_remains_store_steering(&p->ports);
 	(void)keep_store(p->keep, p->record_fd, "trapped");
@@ -65,6 +61,7 @@ static int renew(struct primary *p, pid_t *ret_pid)
 		r = keep_renew(p->keep, take_fd(&ours));
 	if (r < 0)
 		return r;
+	succession_save(p); /* what it has to know goes first, and has room */
 	if (n_words <= n_room)
 		give_everything(p);
 	r = new_keeper_start(p->argv, &p->fleet.home.inherited, theirs, ret_pid);
@@ -87,13 +84,13 @@ static void on_renew(uv_timer_t *timer)
 	int r = renew(p, &pid);
 
 	if (r < 0) {
+		orders_take_signals(p);
 		output_say(p->output, MESSAGE_ERROR, "keeper_lost",
 			   "the keeper has died, and another cannot be started (%s): workers go "
 			   "on, and signals for berth are for this primary (pid %d) now; if it "
 			   "dies, nobody takes over",
 			   strerror(-r), (int)getpid());
 		fleet_store(&p->fleet); /* they have to be watched, all the same */
-		orders_take_signals(p);
 		renew_later(p);
 		return;
 	}
