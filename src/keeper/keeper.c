@@ -335,7 +335,7 @@ static void start_primary(struct keeper *k)
 	}
 }
 
-/* Waits for the first word of the primary that started us. */
+/* Waits for the first word of the primary that started us, and may have ended since. */
 static int adopt_primary(struct keeper *k, int channel_fd)
 {
 	struct pollfd spoken = { .fd = channel_fd, .events = POLLIN };
@@ -343,7 +343,8 @@ static int adopt_primary(struct keeper *k, int channel_fd)
 	own_fd fd = NO_FD;
 
 	if (poll(&spoken, 1, -1) < 0 || channel_receive(channel_fd, &m, &fd) < 0 ||
-	    m.type != KEEPER_ADOPT || syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) < 0)
+	    m.type != KEEPER_ADOPT ||
+	    (syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) < 0 && errno != ESRCH))
 		return -EBADMSG;
 	k->primary = no_primary;
 	k->primary.pidfd = take_fd(&fd);

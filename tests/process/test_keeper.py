@@ -642,6 +642,19 @@ def test_an_adopted_primary_is_replaced_when_it_ends(adopting, kept):
     assert keeper.next_primary().pid
 
 
+def test_an_adopted_primary_that_has_ended_meanwhile_is_replaced(adopting, kept):
+    keeper, channel, adopted = adopting(adopt=False)
+    pidfd = os.pidfd_open(adopted.pid)
+    adopted.kill()
+    adopted.wait()
+    channel.send("adopt", pidfd, pid=adopted.pid)
+    os.close(pidfd)
+    channel.send("store", kept, name=b"port")
+    channel.end.close()
+    _, items, _ = keeper.next_primary().take_over()
+    assert items == {"port": keepers.identity(kept)}
+
+
 def test_an_adopted_primary_that_is_hostile_is_ended(adopting):
     keeper, channel, adopted = adopting()
     channel.send_bytes(b"?")
