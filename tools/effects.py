@@ -15,8 +15,9 @@ import sys
 
 # What a successor finds changed. The seats and the record are memory that outlives us.
 EFFECTS = """
-    bind listen shutdown setsockopt fchown link unlink write send sendmsg recvmsg fork connect
-    pwritev2 uv_spawn kill curl_multi_socket_action bpf_map_update_elem bpf_map_delete_elem ring_buffer__consume
+    bind listen shutdown setsockopt fchown link unlink write send sendmsg recvmsg rights_send
+    rights_receive fork connect pwritev2 uv_spawn kill curl_multi_socket_action
+    bpf_map_update_elem bpf_map_delete_elem ring_buffer__consume
     seats_add seats_remove seats_compact
 """.split()
 
@@ -57,14 +58,17 @@ EXEMPT = {
     "os/sock.c:sock_unix_is_alive": "asks",
     "os/command.c": "it ends with us",
     "os/filter.c:has_killable_wait": "asks",
-    "os/spawn.c:send_report": "runs in the child",
+    "os/rights.c": "whoever calls it has the point",
+    "os/spawn.c:fail": "runs in the child",
+    "os/spawn.c:run_child": "runs in the child",
     "os/spawn.c:install_filter": "runs in the child",
     "primary/broker.c:on_socket": "nobody else has the socket before it is the answer",
     "primary/notify_socket.c": "looks first: what isn't taken yet is there for the next",
     "primary/probe_http.c": "asks",
     "primary/probe_tcp.c": "asks",
     "primary/process.c:is_reaped": "asks",
-    "primary/new_keeper.c": "there is no keeper meanwhile, and so nobody who could take over",
+    "primary/new_keeper.c:new_keeper_channel": "nobody else has it yet",
+    "primary/new_keeper.c:run_child": "runs in the child",
     "primary/keep.c:make_blob": "nobody else has it before it is stored",
 }
 

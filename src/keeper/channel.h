@@ -1,5 +1,5 @@
 /*
- * One message at a time, in or out, with at most one descriptor; nothing waits.
+ * What a primary sends: one message at a time, with at most one descriptor.
  */
 #ifndef BERTH_KEEPER_CHANNEL_H
 #define BERTH_KEEPER_CHANNEL_H
@@ -21,13 +21,5 @@ bool channel_accepts(const struct keeper_message *m, size_t size, bool has_fd);
  * that no primary sends; -ECONNRESET once when the primary left without reading all: try again.
  */
 int channel_receive(int channel_fd, struct keeper_message *ret_message, int *ret_fd);
-
-/*
- * channel_send - send a message, and a copy of @fd with it unless that is NO_FD
- *
- * Returns 0; -EAGAIN when the primary must read first, -EPIPE or -ECONNRESET when it reads no
- * more; -ETOOMANYREFS, -ENOMEM or -ENOBUFS for now.
- */
-int channel_send(int channel_fd, const struct keeper_message *message, int fd);
 
 #endif

@@ -21,6 +21,7 @@
 #include "keeper/channel.h"
 #include "keeper/kept.h"
 #include "os/clock.h"
+#include "os/rights.h"
 
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 5120  /* it has doubled so far */
@@ -46,7 +47,7 @@ struct primary {
 	int code, status;      /* with which we exit, or UNSET; as wait() gives it */
 	const char *fault;     /* why we ended it */
 	int64_t ready_ms;      /* when it took over; 0: it has not */
-	bool must_wait;        /* until it has read; then it is told more */
+	int unsent;            /* why there is more to tell: -EAGAIN until it has read; or 0 */
 	struct told told;
 };
 
@@ -207,6 +208,12 @@ static struct keeper_message next_word(struct told *t, const struct keeper *k, i
 	return m;
 }
 
+/* Of memory, or of descriptors in flight: others have to give some back. */
+static bool is_short(int error)
+{
+	return error == -ETOOMANYREFS || error == -ENOMEM || error == -ENOBUFS;
+}
+
 /* What cannot be told now is told when there is room, or to the next primary. */
 static void talk(struct keeper *k)
 {
@@ -220,12 +227,16 @@ static void talk(struct keeper *k)
 
 		if (!m.type)
 			break;
-		r = channel_send(p->channel_fd, &m, fd);
+		r = rights_send(p->channel_fd, &m, sizeof(m), fd, MSG_DONTWAIT);
 		if (r == 0)
 			p->told = told;
 	}
-	p->must_wait = r == -EAGAIN;
-	if (r < 0 && r != -EAGAIN)
+	if (is_short(r) && p->unsent != r)
+		keeper_say("the primary has to wait for what is kept: %s",
+			   r == -ETOOMANYREFS ? "too many descriptors are in flight"
+					      : "memory is short");
+	p->unsent = r;
+	if (r < 0 && r != -EAGAIN && !is_short(r))
 		hang_up(k);
 }
 
@@ -324,7 +335,7 @@ static void start_primary(struct keeper *k)
 	}
 }
 
-/* Waits for the first word of the primary that started us. */
+/* Waits for the first word of the primary that started us, and may have ended since. */
 static int adopt_primary(struct keeper *k, int channel_fd)
 {
 	struct pollfd spoken = { .fd = channel_fd, .events = POLLIN };
@@ -332,7 +343,8 @@ static int adopt_primary(struct keeper *k, int channel_fd)
 	own_fd fd = NO_FD;
 
 	if (poll(&spoken, 1, -1) < 0 || channel_receive(channel_fd, &m, &fd) < 0 ||
-	    m.type != KEEPER_ADOPT || syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) < 0)
+	    m.type != KEEPER_ADOPT ||
+	    (syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) < 0 && errno != ESRCH))
 		return -EBADMSG;
 	k->primary = no_primary;
 	k->primary.pidfd = take_fd(&fd);
@@ -384,14 +396,18 @@ static int ms_left(const struct keeper *k)
 static void turn(struct keeper *k)
 {
 	struct primary *p = &k->primary;
-	int wanted = (p->told.refusal.type ? 0 : POLLIN) | (p->must_wait ? POLLOUT : 0);
+	int wanted = (p->told.refusal.type ? 0 : POLLIN) | (p->unsent == -EAGAIN ? POLLOUT : 0);
 	struct pollfd polled[] = {
 		{ .fd = k->signal_fd, .events = POLLIN },
 		{ .fd = p->channel_fd, .events = (short)wanted },
 		{ .fd = p->pidfd, .events = POLLIN },
 	};
 
-	(void)poll(polled, 3, k->due_ms ? ms_left(k) : -1);
+	int wait_ms = k->due_ms ? ms_left(k) : -1;
+
+	if (is_short(p->unsent) && (wait_ms < 0 || wait_ms > PAUSE_MIN_MS))
+		wait_ms = PAUSE_MIN_MS;
+	(void)poll(polled, 3, wait_ms);
 	take_signals(k);
 	reap(k); /* its pidfd may tell of the primary's end before SIGCHLD does */
 	listen_to(k);

@@ -27,7 +27,8 @@ int keeper_link_send(int link_fd, const struct keeper_message *m, int fd);
  * @ret_fd:    yours, NO_FD where none came with it
  *
  * Returns 0; -EPIPE when the keeper is dead; -EPROTO for what is no message of
- * a keeper's; another -errno as recvmsg() gives it. Any thread.
+ * a keeper's; -EMFILE where a descriptor came that we had no place for; another -errno as
+ * recvmsg() gives it. Any thread.
  */
 int keeper_link_receive(int link_fd, bool may_wait, struct keeper_message *ret_message,
 			int *ret_fd);

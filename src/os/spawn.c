@@ -20,40 +20,17 @@
 
 #include "base/own.h"
 #include "os/fault.h"
+#include "os/rights.h"
 
 #define REPORT_PLACE 3 /* the child's number of the report socket */
 
 #define DEFAULT_SEARCH "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
-/* Sends bytes, and a descriptor with them unless it is NO_FD. */
-static int send_report(int report_fd, const void *bytes, size_t size, int fd)
-{
-	struct iovec data = { (void *)bytes, size };
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr aligned;
-	} control = { 0 };
-	struct msghdr m = { .msg_iov = &data, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		struct cmsghdr *c;
-
-		m.msg_control = control.room;
-		m.msg_controllen = sizeof(control.room);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	}
-	return sendmsg(report_fd, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 static _Noreturn void fail(int report_fd, enum spawn_stage stage)
 {
 	struct spawn_failure failure = { .stage = stage, .error = errno };
 
-	(void)send_report(report_fd, &failure, sizeof(failure), NO_FD);
+	(void)rights_send(report_fd, &failure, sizeof(failure), NO_FD, 0);
 	_exit(127);
 }
 
@@ -116,7 +93,7 @@ static _Noreturn void run_child(const struct spawn_request *r, int report_fd)
 	notify_fd = install_filter(r->filter);
 	if (notify_fd < 0)
 		fail(report_fd, SPAWN_STAGE_FILTER);
-	if (send_report(report_fd, "n", 1, notify_fd) < 0)
+	if (rights_send(report_fd, "n", 1, notify_fd, 0) < 0)
 		fail(report_fd, SPAWN_STAGE_FILTER);
 	if (read(report_fd, &go, 1) != 1)
 		_exit(127); /* nobody is left who could say it */
@@ -161,44 +138,20 @@ int spawn(const struct spawn_request *request, struct spawned *ret_spawned)
 	return 0;
 }
 
-static int received_fd(struct msghdr *m)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	int fd = NO_FD;
-
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(int));
-	return fd;
-}
-
 enum spawn_report spawn_read_report(int report_fd, int *ret_notify_fd,
 				    struct spawn_failure *ret_failure)
 {
 	struct spawn_failure failure = { 0 };
-	struct iovec data = { &failure, sizeof(failure) };
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr aligned;
-	} control;
-	struct msghdr m = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
-	};
-	ssize_t n = recvmsg(report_fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	int fd;
+	own_fd fd = NO_FD;
+	ssize_t n = rights_receive(report_fd, &failure, sizeof(failure), MSG_DONTWAIT, &fd);
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? SPAWN_REPORT_NOTHING
-							 : SPAWN_REPORT_RUNNING;
+		return n == -EAGAIN || n == -EINTR ? SPAWN_REPORT_NOTHING : SPAWN_REPORT_RUNNING;
 	if (n == 0)
 		return SPAWN_REPORT_RUNNING;
 	fault_point("spawn_read_report");
-	fd = received_fd(&m);
 	if (fd >= 0) {
-		*ret_notify_fd = fd;
+		*ret_notify_fd = take_fd(&fd);
 		return SPAWN_REPORT_NOTIFY;
 	}
 	if ((size_t)n != sizeof(failure) || failure.stage < 0 || failure.stage >= SPAWN_STAGES) {

@@ -9,19 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 
 #include "base/container_of.h"
 #include "base/own.h"
-#include "core/state.h"
 #include "os/keeper_link.h"
+#include "primary/handed.h"
+#include "primary/keep_names.h"
 
 #define EVENTS_AT_ONCE 64
-
-struct item {
-	char name[KEEPER_NAME_SIZE];
-	int fd;
-};
 
 struct keep {
 	uv_poll_t poll;
@@ -34,97 +30,27 @@ struct keep {
 	const struct keep_events *events;
 	void *data;
 	uint64_t done;
+	struct handed handed; /* and not taken yet */
 	enum keeper_upgrade upgraded;
-	struct item *items; /* handed over, and not taken yet */
-	size_t n_items;
-	size_t n_room;
-	struct keeper_message *waiting; /* events that were handed over */
-	size_t n_waiting;
-	char *state; /* as handed over */
-	size_t state_size;
+	struct keep_names names;
 	void *saved; /* as last sent */
 	size_t saved_size;
 };
 
 /* --- the hand-over --- */
 
-static int add_item(struct keep *k, const char *name, int *fd)
+/* Whoever runs as long as the keeper has its limit. */
+static int note_names(struct keep *k)
 {
-	if (k->n_items == k->n_room) {
-		size_t n_room = k->n_room ? 2 * k->n_room : 64;
-		struct item *more = reallocarray(k->items, n_room, sizeof(*more));
+	struct rlimit files = { 0 };
+	int r = getrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : 0;
 
-		if (!more)
-			return -ENOMEM;
-		k->items = more;
-		k->n_room = n_room;
-	}
-	(void)snprintf(k->items[k->n_items].name, KEEPER_NAME_SIZE, "%s", name);
-	k->items[k->n_items++].fd = take_fd(fd);
-	return 0;
-}
-
-static int add_event(struct keep *k, const struct keeper_message *m)
-{
-	struct keeper_message *more = reallocarray(k->waiting, k->n_waiting + 1, sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	k->waiting = more;
-	k->waiting[k->n_waiting++] = *m;
-	return 0;
-}
-
-static int read_state(struct keep *k, int fd)
-{
-	struct stat st;
-	size_t size;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size <= 0 || (size_t)st.st_size > STATE_SIZE_MAX)
-		return -EPROTO;
-	size = (size_t)st.st_size;
-	free(k->state);
-	k->state = malloc(size);
-	if (!k->state)
-		return -ENOMEM;
-	k->state_size = size;
-	return pread(fd, k->state, size, 0) == (ssize_t)size ? 0 : -EPROTO;
-}
-
-static int take_over(struct keep *k, const struct keeper_message *m, int *fd)
-{
-	switch (m->type) {
-	case KEEPER_HELLO:
-		k->pid = m->pid;
-		k->upgraded = (enum keeper_upgrade)m->number;
-		return 0;
-	case KEEPER_ITEM:
-		if (strcmp(m->name, KEEPER_STATE_NAME) == 0)
-			return read_state(k, *fd);
-		return add_item(k, m->name, fd);
-	case KEEPER_EXITED:
-	case KEEPER_SIGNALLED: return add_event(k, m);
-	default: return -EPROTO;
-	}
-}
-
-static int receive_all(struct keep *k)
-{
-	for (;;) {
-		struct keeper_message m;
-		own_fd fd = NO_FD;
-		int r = keeper_link_receive(k->link_fd, true, &m, &fd);
-
-		if (r < 0)
-			return r;
-		if (m.type == KEEPER_HANDED)
-			return 0;
-		r = take_over(k, &m, &fd);
-		if (r < 0)
-			return r;
-	}
+	keep_names_init(&k->names, (size_t)files.rlim_max);
+	for (size_t i = 0; r == 0 && i < k->handed.n_items; i++)
+		r = keep_names_add(&k->names, k->handed.items[i].name);
+	if (r == 0 && k->handed.state)
+		r = keep_names_add(&k->names, KEEPER_STATE_NAME);
+	return r;
 }
 
 int keep_new(uv_loop_t *loop, int link_fd, const struct keep_events *events, void *data,
@@ -141,7 +67,11 @@ int keep_new(uv_loop_t *loop, int link_fd, const struct keep_events *events, voi
 	k->events = events;
 	k->data = data;
 	k->poll.loop = loop;
-	r = fcntl(link_fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : receive_all(k);
+	r = fcntl(link_fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : handed_receive(&k->handed, link_fd);
+	if (r == 0)
+		r = note_names(k);
+	k->pid = k->handed.keeper;
+	k->upgraded = k->handed.upgraded;
 	if (r < 0) {
 		(void)keep_free(k);
 		return r;
@@ -152,50 +82,42 @@ int keep_new(uv_loop_t *loop, int link_fd, const struct keep_events *events, voi
 
 void keep_state(const struct keep *k, struct span *ret_span)
 {
-	ret_span->at = k->state;
-	ret_span->size = k->state_size;
-}
-
-static struct item *find(struct keep *k, const char *name)
-{
-	for (size_t i = 0; i < k->n_items; i++)
-		if (strcmp(k->items[i].name, name) == 0)
-			return &k->items[i];
-	return NULL;
-}
-
-static int take(struct keep *k, const char *name)
-{
-	struct item *item = find(k, name);
-	int fd;
-
-	if (!item)
-		return NO_FD;
-	fd = item->fd;
-	*item = k->items[--k->n_items];
-	return fd;
+	ret_span->at = k->handed.state;
+	ret_span->size = k->handed.state_size;
 }
 
 int keep_take(struct keep *k, const char *format, ...)
 {
 	char name[KEEPER_NAME_SIZE];
 	va_list arguments;
+	int fd = NO_FD;
 
 	va_start(arguments, format);
 	(void)vsnprintf(name, sizeof(name), format, arguments);
 	va_end(arguments);
-	return take(k, name);
+	(void)handed_take(&k->handed, name, &fd);
+	return fd;
+}
+
+bool keep_leave(struct keep *k, const char *format, ...)
+{
+	char name[KEEPER_NAME_SIZE];
+	va_list arguments;
+	own_fd fd = NO_FD;
+
+	va_start(arguments, format);
+	(void)vsnprintf(name, sizeof(name), format, arguments);
+	va_end(arguments);
+	return handed_take(&k->handed, name, &fd);
 }
 
 bool keep_find(const struct keep *k, const char *prefix, char ret_name[static KEEPER_NAME_SIZE])
 {
-	for (size_t i = 0; i < k->n_items; i++) {
-		if (strncmp(k->items[i].name, prefix, strlen(prefix)) != 0)
-			continue;
-		memcpy(ret_name, k->items[i].name, KEEPER_NAME_SIZE);
-		return true;
-	}
-	return false;
+	const char *name = handed_find(&k->handed, prefix);
+
+	if (name)
+		memcpy(ret_name, name, KEEPER_NAME_SIZE);
+	return name;
 }
 
 /* --- to the keeper --- */
@@ -211,7 +133,7 @@ int keep_store(struct keep *k, int fd, const char *format, ...)
 {
 	struct keeper_message m = { .type = KEEPER_STORE };
 	va_list arguments;
-	int replaced;
+	own_fd replaced = NO_FD;
 	int n;
 	int r;
 
@@ -221,8 +143,10 @@ int keep_store(struct keep *k, int fd, const char *format, ...)
 	if (n < 0 || (size_t)n >= sizeof(m.name))
 		return -ENAMETOOLONG;
 	/* Or it would be dropped with the rest, and with it what is new. */
-	replaced = take(k, m.name);
-	drop_fd(&replaced);
+	(void)handed_take(&k->handed, m.name, &replaced);
+	r = keep_names_add(&k->names, m.name);
+	if (r < 0)
+		return r;
 	r = tell(k, &m, fd);
 	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
@@ -235,6 +159,7 @@ static void drop(struct keep *k, const char *name)
 		return;
 	(void)snprintf(m.name, sizeof(m.name), "%s", name);
 	(void)tell(k, &m, NO_FD);
+	keep_names_drop(&k->names, name);
 }
 
 void keep_drop(struct keep *k, const char *format, ...)
@@ -250,13 +175,21 @@ void keep_drop(struct keep *k, const char *format, ...)
 
 void keep_drop_rest(struct keep *k)
 {
-	for (size_t i = 0; i < k->n_items; i++) {
-		drop(k, k->items[i].name);
-		drop_fd(&k->items[i].fd);
+	for (size_t i = 0; i < k->handed.n_items; i++) {
+		drop(k, k->handed.items[i].name);
+		drop_fd(&k->handed.items[i].fd);
 	}
-	free(k->items);
-	k->items = NULL;
-	k->n_items = k->n_room = 0;
+	k->handed.n_items = 0;
+}
+
+bool keep_has_room(const struct keep *k)
+{
+	return keep_names_has_room(&k->names);
+}
+
+size_t keep_n_kept(const struct keep *k)
+{
+	return k->names.n;
 }
 
 static void tell_number(struct keep *k, enum keeper_type type, int number, pid_t pid)
@@ -308,32 +241,39 @@ pid_t keep_pid(const struct keep *k)
 static int make_blob(const void *blob, size_t size, int *ret_fd)
 {
 	own_fd fd = memfd_create("berth-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, blob, size) != (ssize_t)size)
-		return -ENOMEM;
+	n = write(fd, blob, size);
+	if (n != (ssize_t)size)
+		return n < 0 ? -errno : -ENOSPC;
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
 
-void keep_set_state(struct keep *k, const void *blob, size_t size)
+int keep_set_state(struct keep *k, const void *blob, size_t size)
 {
 	own_fd fd = NO_FD;
 	void *copy;
+	int r;
 
 	if (k->saved && k->saved_size == size && memcmp(k->saved, blob, size) == 0)
-		return;
-	if (make_blob(blob, size, &fd) < 0 || keep_store(k, fd, KEEPER_STATE_NAME) < 0)
-		return; /* the next change tries again; what is kept meanwhile is older */
+		return 0;
+	r = make_blob(blob, size, &fd);
+	if (r == 0)
+		r = keep_store(k, fd, KEEPER_STATE_NAME);
+	if (r < 0)
+		return r;
 	copy = realloc(k->saved, size);
 	if (!copy)
-		return;
+		return -ENOMEM; /* the keeper has it, and gets it once more */
 	memcpy(copy, blob, size);
 	k->saved = copy;
 	k->saved_size = size;
+	return 0;
 }
 
 int keep_copy_state(const struct keep *k)
@@ -380,11 +320,16 @@ static void handle(struct keep *k, const struct keeper_message *m)
 	(void)tell(k, &done, NO_FD);
 }
 
-static void lose(struct keep *k)
+void keep_lose(struct keep *k)
 {
 	(void)uv_poll_stop(&k->poll);
 	k->is_lost = true;
 	k->pid = 0;
+}
+
+static void lose(struct keep *k)
+{
+	keep_lose(k);
 	k->events->lost(k->data);
 }
 
@@ -426,44 +371,38 @@ int keep_begin(struct keep *k)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < k->n_waiting && !k->is_freed; i++)
-		handle(k, &k->waiting[i]);
-	free(k->waiting);
-	k->waiting = NULL;
-	k->n_waiting = 0;
-	free(k->state);
-	k->state = NULL;
+	for (size_t i = 0; i < k->handed.n_events && !k->is_freed; i++)
+		handle(k, &k->handed.events[i]);
+	handed_done(&k->handed);
 	return 0;
 }
 
 /* The number of the descriptor stays: the loop's handle goes on with it. */
-int keep_renew(struct keep *k, int link_fd, pid_t pid)
+int keep_renew(struct keep *k, int link_fd)
 {
 	own_fd fd = link_fd;
 
-	int r;
-
 	if (dup3(fd, k->link_fd, O_CLOEXEC) < 0)
 		return -errno;
-	r = uv_poll_start(&k->poll, UV_READABLE, on_readable);
-	if (r < 0)
-		return r;
 	k->is_lost = false;
-	k->pid = pid;
 	k->done = 0; /* the next keeper counts its events from the start */
 	free(k->saved);
 	k->saved = NULL;
 	k->saved_size = 0;
+	keep_names_done(&k->names);
 	return 0;
+}
+
+int keep_renewed(struct keep *k, pid_t pid)
+{
+	k->pid = pid;
+	return uv_poll_start(&k->poll, UV_READABLE, on_readable);
 }
 
 static void done(struct keep *k)
 {
-	for (size_t i = 0; i < k->n_items; i++)
-		drop_fd(&k->items[i].fd);
-	free(k->items);
-	free(k->waiting);
-	free(k->state);
+	handed_done(&k->handed);
+	keep_names_done(&k->names);
 	free(k->saved);
 	free(k);
 }

@@ -43,7 +43,8 @@ struct keep_events {
  * @events:    borrowed, as @data: for the calls above; none comes before keep_begin()
  *
  * Waits for the keeper, which hands over everything at once. Returns 0, -EPIPE if
- * there is no keeper, -EPROTO if it is none that we understand, -ENOMEM.
+ * there is no keeper, -EPROTO if it is none that we understand, -EMFILE if there is no place
+ * for what it has, -ENOMEM.
  * Primary's thread only, as all of these; the others do not block.
  */
 int keep_new(uv_loop_t *loop, int link_fd, const struct keep_events *events, void *data,
@@ -58,8 +59,11 @@ int keep_begin(struct keep *k);
 /* The state that our predecessor has left: @ret_span is valid until keep_begin(), NULL for none. */
 void keep_state(const struct keep *k, struct span *ret_span);
 
-/* Leaves the state to our successor, should we die now. */
-void keep_set_state(struct keep *k, const void *blob, size_t size);
+/*
+ * Leaves the state to our successor, should we die now. 0, or -errno: then what it would find
+ * is older, and the next call tries again.
+ */
+int keep_set_state(struct keep *k, const void *blob, size_t size);
 
 /* The state as it is with the keeper now: a descriptor of yours, or -errno. */
 int keep_copy_state(const struct keep *k);
@@ -77,18 +81,33 @@ void keep_skip(struct keep *k, uint64_t sequence);
 int keep_take(struct keep *k, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
+ * The keeper goes on holding what it handed over under this name, if anything; returns whether
+ * it does. Of berths it is all that can be had: see handed.h.
+ */
+bool keep_leave(struct keep *k, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
  * keep_find - a name that was handed over, begins with @prefix and was not taken yet
  *
  * Returns false if there is none.
  */
 bool keep_find(const struct keep *k, const char *prefix, char ret_name[static KEEPER_NAME_SIZE]);
 
-/* Stores @fd, which stays yours, under a name; replaces what is there. 0 or -errno. */
+/*
+ * Stores @fd, which stays yours, under a name; replaces what is there. 0 or -errno: -EMFILE
+ * where the limit of open files, the keeper's or a successor's, leaves no room for one more.
+ */
 int keep_store(struct keep *k, int fd, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* The keeper closes what it has under the name, if anything. */
 void keep_drop(struct keep *k, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Whether one more run of a worker would find room with the keeper. See keep_names.h. */
+bool keep_has_room(const struct keep *k);
+
+/* How many descriptors it has. */
+size_t keep_n_kept(const struct keep *k);
 
 /* Lets the keeper drop all that was handed over and not taken. */
 void keep_drop_rest(struct keep *k);
@@ -114,7 +133,19 @@ enum keeper_upgrade keep_upgraded(const struct keep *k);
 /* The keeper's pid; 0 if it is dead. */
 pid_t keep_pid(const struct keep *k);
 
-/* Talk to a new keeper over @link_fd, owned from now on; store everything with it next. 0 or -errno. */
-int keep_renew(struct keep *k, int link_fd, pid_t pid);
+/*
+ * keep_renew - from now on, what is told waits for a new keeper
+ *
+ * @link_fd: our end of the channel to it; owned from now on, also on error
+ *
+ * It has nothing: store everything next. Returns 0 or -errno; keep_renewed() once it runs.
+ */
+int keep_renew(struct keep *k, int link_fd);
+
+/* The new keeper runs, and is listened to. 0 or -errno. */
+int keep_renewed(struct keep *k, pid_t pid);
+
+/* There is no keeper, after all. */
+void keep_lose(struct keep *k);
 
 #endif

@@ -13,11 +13,13 @@
 #include <sys/wait.h>
 
 #include "base/own.h"
+#include "os/fault.h"
 #include "os/keeper_link.h"
 #include "os/sibling.h"
 
-#define ARGUMENTS_MAX 512 /* of our own command line that are passed on */
-#define CHANNEL_PLACE 3   /* the keeper's number of its end */
+#define ARGUMENTS_MAX 512  /* of our own command line that are passed on */
+#define MESSAGE_COST  1024 /* to the channel, in bytes; it is somewhat less */
+#define CHANNEL_PLACE 3    /* the keeper's number of its end */
 
 struct keeper_command {
 	const struct spawn_inherited *inherited;
@@ -70,12 +72,32 @@ static _Noreturn void run_child(const struct keeper_command *c, int channel, int
 	_exit(127);
 }
 
-static int adopt(int link_fd)
+int new_keeper_channel(int *ret_ours, int *ret_theirs, size_t *ret_n_messages)
 {
 	struct keeper_message m = { .type = KEEPER_ADOPT, .pid = getpid() };
 	own_fd self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	own_fd ours = NO_FD;
+	own_fd theirs = NO_FD;
+	const int wanted = MESSAGE_COST * KEEPER_ITEMS_MAX / 2; /* the kernel doubles it */
+	socklen_t size = sizeof(int);
+	int given;
+	int pair[2];
+	int r;
 
-	return self < 0 ? -errno : keeper_link_send(link_fd, &m, self);
+	if (self < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	ours = pair[0];
+	theirs = pair[1];
+	(void)setsockopt(ours, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
+	if (getsockopt(ours, SOL_SOCKET, SO_SNDBUF, &given, &size) < 0)
+		return -errno;
+	r = keeper_link_send(ours, &m, self);
+	if (r < 0)
+		return r;
+	*ret_n_messages = (size_t)given / MESSAGE_COST;
+	*ret_ours = take_fd(&ours);
+	*ret_theirs = take_fd(&theirs);
+	return 0;
 }
 
 static int fork_twice(const struct keeper_command *c, int channel, pid_t *ret_pid)
@@ -90,6 +112,7 @@ static int fork_twice(const struct keeper_command *c, int channel, pid_t *ret_pi
 	child = fork();
 	if (child == 0)
 		run_child(c, channel, report[1]);
+	fault_point("new_keeper_fork");
 	(void)close(report[1]);
 	n = child < 0 ? -1 : read(report[0], &pid, sizeof(pid));
 	(void)close(report[0]);
@@ -101,26 +124,14 @@ static int fork_twice(const struct keeper_command *c, int channel, pid_t *ret_pi
 	return 0;
 }
 
-int new_keeper_start(char *const *argv, const struct spawn_inherited *inherited, int *ret_link_fd,
+int new_keeper_start(char *const *argv, const struct spawn_inherited *inherited, int channel_fd,
 		     pid_t *ret_pid)
 {
 	own_free struct keeper_command *c = calloc(1, sizeof(*c));
-	own_fd ours = NO_FD;
-	own_fd theirs = NO_FD;
-	int pair[2];
 	int r = c ? make_command(argv, c) : -ENOMEM;
 
 	if (r < 0)
 		return r;
 	c->inherited = inherited;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	ours = pair[0];
-	theirs = pair[1];
-	r = fork_twice(c, theirs, ret_pid);
-	if (r == 0)
-		r = adopt(ours);
-	if (r == 0)
-		*ret_link_fd = take_fd(&ours);
-	return r;
+	return fork_twice(c, channel_fd, ret_pid);
 }

@@ -91,6 +91,8 @@ static const struct {
 
 #define N_ORDERS (sizeof(orders) / sizeof(orders[0]))
 
+_Static_assert(N_ORDERS == PRIMARY_ORDERS, "a handle for each");
+
 void orders_obey(struct primary *p, int signal)
 {
 	for (size_t i = 0; i < N_ORDERS; i++)
@@ -106,4 +108,45 @@ void orders_ignore_signals(void)
 		(void)signal(orders[i].number, SIG_IGN);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int signal)
+{
+	orders_obey(handle->data, signal);
+}
+
+static void init(struct primary *p)
+{
+	/* Only the first can fail: it makes what all have in common. */
+	for (size_t i = 0; i < N_ORDERS; i++) {
+		if (uv_signal_init(&p->loop, &p->signals[i]) < 0)
+			return;
+		p->signals[i].data = p;
+	}
+	p->has_signals = true;
+}
+
+void orders_take_signals(struct primary *p)
+{
+	if (!p->has_signals)
+		init(p);
+	for (size_t i = 0; i < N_ORDERS && p->has_signals; i++)
+		if (orders[i].handle)
+			(void)uv_signal_start(&p->signals[i], on_signal, orders[i].number);
+}
+
+void orders_leave_signals(struct primary *p)
+{
+	for (size_t i = 0; i < N_ORDERS && p->has_signals; i++) {
+		(void)uv_signal_stop(&p->signals[i]);
+		(void)signal(orders[i].number, SIG_IGN);
+	}
+}
+
+void orders_done(struct primary *p)
+{
+	orders_leave_signals(p);
+	for (size_t i = 0; i < N_ORDERS && p->has_signals; i++)
+		uv_close((uv_handle_t *)&p->signals[i], NULL);
+	p->has_signals = false;
 }

@@ -199,19 +199,21 @@ int port_remains_resume(struct ports *p, const struct state *s)
 
 /* --- what the kernel has --- */
 
-/* The keeper's copies are known by their names only: none of them is to stay with us. */
-static void take_copies(struct port *port)
+/* Which berths the keeper has a copy of; and what the program was about to be given. */
+static void note_copies(struct port *port)
 {
 	for (struct berth *b = port->berths; b; b = b->next) {
-		own_fd copy = keep_take(port->ports->keep, "berth/%u", (unsigned)b->index);
+		const struct steer *steer = port->ports->steer;
+		own_fd fd = NO_FD;
 
-		if (copy >= 0)
+		if (keep_leave(port->ports->keep, "berth/%u", (unsigned)b->index))
 			b->is_copied = true;
 		else if (!b->is_copied)
 			berth_store(port->ports, b); /* it died with a keeper */
-		if (steer_socket_cookie(port->ports->steer, b->index) == b->cookie || copy < 0)
-			continue;
-		(void)steer_set_socket(port->ports->steer, b->index, copy);
+		/* One whose worker has ended meanwhile never got a client. */
+		if (steer_socket_cookie(steer, b->index) != b->cookie && b->is_copied &&
+		    berth_borrow(b, &fd) == 0)
+			(void)steer_set_socket(steer, b->index, fd);
 	}
 }
 
@@ -262,7 +264,7 @@ static void go_on_steered(struct port *port)
 		(void)steer_set_socket(steer, port->anchor, port->fd);
 		(void)steer_attach(steer, port->fd);
 	}
-	take_copies(port);
+	note_copies(port);
 	mend_seats(port);
 	(void)berths_sweep(port);
 	if (table->n_seats && port->fd >= 0)

@@ -15,10 +15,27 @@
 #include "primary/succession.h"
 #include "primary/tier.h"
 
+#define FILES_MIN 64u /* for one worker, and some ports */
+
 static int fail(struct primary *p, int exit_code, const char *event, const char *text)
 {
 	output_say(p->output, MESSAGE_ERROR, event, "%s", text);
 	return exit_code;
+}
+
+/* One that takes over needs no more than the one before, which had them. */
+static int check_files(struct primary *p)
+{
+	const rlim_t n = p->fleet.home.inherited.files.rlim_max;
+	char text[160];
+
+	if (n >= FILES_MIN || p->n_primaries > 1)
+		return PRIMARY_DONE;
+	(void)snprintf(text, sizeof(text),
+		       "only %u files may be open at a time (ulimit -Hn): berth needs %u, and more "
+		       "with each worker",
+		       (unsigned)n, FILES_MIN);
+	return fail(p, PRIMARY_FAILED, "too_few_files", text);
 }
 
 static int find_command(struct primary *p)
@@ -108,8 +125,10 @@ static int choose_tier(struct primary *p)
 /* Ports before anything that takes time: a port that is held must be told at once. */
 int preparation_do(struct primary *p)
 {
-	int code = find_command(p);
+	int code = check_files(p);
 
+	if (code == PRIMARY_DONE)
+		code = find_command(p);
 	if (code == PRIMARY_DONE)
 		code = claim(p);
 	if (code == PRIMARY_DONE)

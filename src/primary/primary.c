@@ -35,6 +35,7 @@ static void end(struct primary *p)
 	uv_close((uv_handle_t *)&p->renew, NULL);
 	reload_done(&p->reload);
 	p->drain = drain_free(p->drain);
+	orders_done(p);
 	fleet_done(&p->fleet);
 	ports_done(&p->ports);
 	p->output = output_free(p->output);

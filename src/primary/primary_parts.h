@@ -12,6 +12,7 @@
 #include "primary/upgrade.h"
 
 #define PRIMARY_PATH_MAX     4096
+#define PRIMARY_ORDERS       10            /* signals that mean something */
 #define PRIMARY_JOURNAL_NAME "log/journal" /* of the workers' output, at the keeper */
 
 struct primary {
@@ -32,11 +33,14 @@ struct primary {
 	int record_fd;    /* of the trapped call */
 	uv_timer_t renew; /* of the keeper */
 	uint64_t renew_ms;
+	uv_signal_t signals[PRIMARY_ORDERS]; /* while there is no keeper that tells of them */
+	bool has_signals;                    /* they are initialized */
 	int64_t renewed_at_ms;
 	char path[PRIMARY_PATH_MAX]; /* of the program */
 	unsigned n_primaries;        /* this one included */
 	bool is_tiered;
-	bool may_save; /* what a predecessor has left is all here */
+	bool may_save;   /* what a predecessor has left is all here */
+	bool is_unsaved; /* the last try failed: that is said */
 	bool has_ended;
 };
 

@@ -102,7 +102,8 @@ int process_new(const struct process_start *start, struct process **ret_process)
 
 	if (!p)
 		return -ENOMEM;
-	r = open_pipes(&pipes);
+	/* What the keeper could not hold would be lost with us: then it had better not begin. */
+	r = keep_has_room(p->keep) ? open_pipes(&pipes) : -EMFILE;
 	if (r == 0)
 		r = start_leader(p, start, &pipes);
 	if (r < 0) {

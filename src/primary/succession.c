@@ -26,6 +26,17 @@ static bool has_room(struct state *s, const struct primary *p)
 	return s->workers && s->ports && s->berths;
 }
 
+/* Once for each time that it begins to fail. */
+static void note_saved(struct primary *p, int r)
+{
+	if (r < 0 && !p->is_unsaved)
+		output_say(p->output, MESSAGE_ERROR, "state_unsaved",
+			   "the state could not be saved (%s): if this primary dies now, the next "
+			   "one goes on from an older one",
+			   strerror(-r));
+	p->is_unsaved = r < 0;
+}
+
 void succession_save(void *data)
 {
 	struct primary *p = data;
@@ -49,8 +60,7 @@ void succession_save(void *data)
 		size = state_write(&s, &blob);
 	}
 	state_done(&s);
-	if (size)
-		keep_set_state(p->keep, blob, size);
+	note_saved(p, size ? keep_set_state(p->keep, blob, size) : -ENOMEM);
 }
 
 /* --- what a predecessor has left --- */

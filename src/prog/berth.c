@@ -2,7 +2,6 @@
  * berth: the command line.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "base/own.h"
 #include "os/sibling.h"
+#include "os/standard_fds.h"
 #include "primary/primary.h"
 #include "prog/doctor.h"
 #include "prog/print_check.h"
@@ -139,20 +139,11 @@ static bool is_one_of(const char *word, const char *a, const char *b, const char
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
-/* A descriptor of ours must never become 0, 1 or 2: workers' lines would go there. */
-static bool fill_standard_descriptors(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			return false;
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	const struct verb *verb;
 
-	if (!fill_standard_descriptors())
+	if (!standard_fds_fill())
 		return PRIMARY_FAILED;
 	if (argc < 2)
 		return wrong_verb(NULL);

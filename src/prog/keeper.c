@@ -9,6 +9,7 @@
 
 #include "base/number.h"
 #include "base/own.h"
+#include "os/standard_fds.h"
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE  2
@@ -19,9 +20,8 @@ int main(int argc, char **argv)
 	uint64_t adopt_fd;
 
 	/* What a primary writes to its stderr must never go into a descriptor that is kept. */
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			return EXIT_FAILED;
+	if (!standard_fds_fill())
+		return EXIT_FAILED;
 	if (argc > 1 && strcmp(argv[1], "--adopt") != 0)
 		return keeper_run(argv + 1, NO_FD);
 	if (argc < 4 || !number_parse(argv[2], strlen(argv[2]), FD_MAX, &adopt_fd) ||

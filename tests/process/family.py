@@ -72,11 +72,13 @@ class Family:
         procs.wait_until(lambda: procs.state_of(pid) == "T", "the primary stands still")
         return pid
 
-    def kill_keeper(self):
-        """Waits until the next one has everything, and goes on with that."""
-        since = self.run.n_lines()
+    def end_keeper(self):
+        """From now on it is not there; perhaps another is, soon."""
         os.kill(self.keeper, signal.SIGKILL)
         procs.wait_until_gone(self.keeper)
+
+    def find_keeper(self):
+        """Waits until there is another keeper, and goes on with that."""
         before = self.keeper
 
         def another():
@@ -86,6 +88,12 @@ class Family:
 
         self.keeper = procs.wait_until(another, "another keeper runs")
         assert self.keeper != before
+
+    def kill_keeper(self):
+        """Waits until the next one has everything, and goes on with that."""
+        since = self.run.n_lines()
+        self.end_keeper()
+        self.find_keeper()
         self.run.wait_for(f"another one (pid {self.keeper}) has everything", since=since)
 
     def workers(self):

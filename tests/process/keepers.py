@@ -134,6 +134,7 @@ class Keeper:
         path = str(place / "control")
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listener.bind(path)
+        os.chmod(path, 0o777)  # for one of another user
         self._listener.listen(64)
         self._listener.settimeout(5)
         self._primaries = []

@@ -39,6 +39,7 @@ POINTS = subprocess.run(
 
 # Passed by no life without a death, or by none that a test could arrange.
 UNREACHED = {
+    "new_keeper_fork": "only where the keeper has died: test_keeper_death.py kills there",
     "broker_make_theirs": "only where a bind fails beside a claim that has succeeded",
     "sock_stop_listening": "only where a worker listens and gets no berth: all are taken",
     "port_remains_leave_seat": "mends what an earlier death has left",

@@ -1,6 +1,7 @@
 """The keeper, with primaries that the test speaks for."""
 
 import errno
+import itertools
 import os
 import random
 import re
@@ -479,6 +480,58 @@ def test_a_low_limit_of_descriptors_is_refused_and_leaves_room_for_a_primary(sta
     assert 30 < len(items) < 64
 
 
+@pytest.mark.parametrize("kind", ["store", "program"])
+def test_a_descriptor_that_is_lost_on_its_way_is_refused_and_nobody_is_ended(keeper, kept, kind):
+    primary = keeper.next_primary()
+    primary.take_over()
+    limits = resource.prlimit(keeper.pid, resource.RLIMIT_NOFILE)
+    n_used = next(fd for fd in itertools.count() if fd not in procs.fds_of(keeper.pid))
+    resource.prlimit(keeper.pid, resource.RLIMIT_NOFILE, (n_used, limits[1]))
+    primary.send(kind, kept, name=b"lost")
+    refused = next_event(primary, "refused")
+    assert (refused.name, refused.number) == ("lost", errno.EMFILE)
+    resource.prlimit(keeper.pid, resource.RLIMIT_NOFILE, limits)
+    primary.store("kept", kept)
+    primary.kill()
+    _, items, _ = keeper.next_primary().receive_hand_over()
+    assert items == {"kept": keepers.identity(kept)}
+
+
+HOLDS_IN_FLIGHT = """
+import array, socket, sys
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+for _ in range(2):
+    ours.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 100))])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_while_too_many_descriptors_are_in_flight_the_primary_waits_and_is_not_ended(
+    start_keeper, spawn, kept
+):
+    if os.geteuid() != 0:
+        pytest.skip("needs another user, whose descriptors in flight are counted")
+    user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+    keeper = start_keeper(**user)
+    primary = keeper.next_primary()
+    primary.take_over()
+    primary.store("port", kept)
+    # The keeper's own limit, and not that of its primaries.
+    subprocess.run(["prlimit", f"--pid={keeper.pid}", "--nofile=100:"], check=True, **user)
+    holder = spawn(
+        [sys.executable, "-c", HOLDS_IN_FLIGHT],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, **user,
+    )  # fmt: skip
+    assert holder.stdout.readline() == b"held\n"
+    primary.kill()
+    primary = keeper.next_primary()
+    keeper.wait_said("the primary has to wait for what is kept: too many descriptors")
+    holder.stdin.close()
+    _, items, _ = primary.receive_hand_over()
+    assert items == {"port": keepers.identity(kept)}
+
+
 def test_a_thousand_descriptors_take_less_than_300_kib(keeper, kept):
     primary = keeper.next_primary()
     primary.take_over()
@@ -587,6 +640,19 @@ def test_an_adopted_primary_is_replaced_when_it_ends(adopting, kept):
     keeper.wait_said("the primary ended (code 0, signal 0); ports and workers are kept; starting another")
     primary.kill()
     assert keeper.next_primary().pid
+
+
+def test_an_adopted_primary_that_has_ended_meanwhile_is_replaced(adopting, kept):
+    keeper, channel, adopted = adopting(adopt=False)
+    pidfd = os.pidfd_open(adopted.pid)
+    adopted.kill()
+    adopted.wait()
+    channel.send("adopt", pidfd, pid=adopted.pid)
+    os.close(pidfd)
+    channel.send("store", kept, name=b"port")
+    channel.end.close()
+    _, items, _ = keeper.next_primary().take_over()
+    assert items == {"port": keepers.identity(kept)}
 
 
 def test_an_adopted_primary_that_is_hostile_is_ended(adopting):

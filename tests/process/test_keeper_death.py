@@ -1,13 +1,20 @@
 """kill -9 the keeper: the primary makes another, and nobody notices."""
 
 import os
+import shutil
 import signal
+from pathlib import Path
+
+import pytest
 
 import apps
 import clients
 import procs
 from berthrun import event
-from family import Family
+from conftest import BERTH_PROGRAMS, REPO
+from family import Family, reap_adopted
+
+FAULT_BUILD = REPO / "build-fault"
 
 TALKER = """
 import signal, sys
@@ -76,4 +83,81 @@ def test_what_a_worker_writes_after_both_were_killed_is_shown(berth_run, tier):
         os.kill(worker, signal.SIGUSR1)
         run.wait_for(f"| said {number}")
     assert not procs.is_gone(worker)
+    family.end()
+
+
+def test_a_primary_that_is_killed_as_soon_as_there_is_a_new_keeper_has_left_it_everything(
+    berth_run, tier, programs, place
+):
+    if not (FAULT_BUILD / "berth").is_file():
+        pytest.fail(f"{FAULT_BUILD} is not built: ./dev test does so")
+    place.chmod(0o777)
+    port = clients.free_port()
+    run = berth_run(
+        ["-n", 3, "--listen", port, "--", programs.hello, port], tier=tier,
+        program=FAULT_BUILD / "berth",
+        env={"BERTH_FAULT": "new_keeper_fork:1", "BERTH_FAULT_COUNT": str(place / "count")},
+    )  # fmt: skip
+    run.wait_listening(3)
+    family = Family(run)
+    before = family.wait_whole(3)
+    primary = family.primary()
+    family.end_keeper()
+    family.find_keeper()
+    procs.wait_until(lambda: procs.is_gone(primary), "the primary is killed")
+    assert family.wait_whole(3) == before
+    assert clients.get_number(port) in before.values()
+    os.kill(before[2], signal.SIGKILL)
+    run.wait_for(event("worker_started", slot=2), count=2)
+    after = family.wait_whole(3)
+    assert after[1] == before[1] and after[3] == before[3]
+    os.kill(family.keeper, signal.SIGTERM)
+    procs.wait_until(lambda: reap_adopted() == [], "the family has ended", 20)
+
+
+def copy_programs(programs, place):
+    for name in BERTH_PROGRAMS:
+        shutil.copy(Path(programs.berth).with_name(name), place / name)
+    place.chmod(0o755)
+    return place / "berth"
+
+
+def test_while_no_keeper_can_be_started_the_primary_takes_the_signals(
+    berth_run, tier, programs, place
+):
+    berth = copy_programs(programs, place)
+    run = berth_run(["-n", 2, "--", programs.hello, clients.free_port()], tier=tier, program=berth)
+    run.wait_listening(2)
+    family = Family(run)
+    family.wait_whole(2)
+    primary = family.primary()
+    (place / "berth-keeper").rename(place / "hidden")
+    family.end_keeper()
+    run.wait_for(f"signals for berth are for this primary (pid {primary}) now")
+    os.kill(primary, signal.SIGTTIN)
+    run.wait_listening(3)
+    os.kill(primary, signal.SIGTERM)
+    run.wait_for("stopping 3 workers")
+    procs.wait_until(lambda: reap_adopted() == [], "the family has ended", 20)
+
+
+def test_once_there_is_a_keeper_again_the_signals_are_for_it(berth_run, tier, programs, place):
+    berth = copy_programs(programs, place)
+    run = berth_run(["-n", 2, "--", programs.hello, clients.free_port()], tier=tier, program=berth)
+    run.wait_listening(2)
+    family = Family(run)
+    before = family.wait_whole(2)
+    primary = family.primary()
+    (place / "berth-keeper").rename(place / "hidden")
+    family.end_keeper()
+    run.wait_for("signals for berth are for this primary")
+    (place / "hidden").rename(place / "berth-keeper")
+    family.find_keeper()
+    run.wait_for(f"another one (pid {family.keeper}) has everything")
+    os.kill(primary, signal.SIGTERM)
+    os.kill(family.keeper, signal.SIGTTIN)
+    family.wait_whole(3)
+    assert not run.matching("stopping"), run.output()
+    family.kill_primary()
+    assert before.items() <= family.wait_whole(3).items()
     family.end()

@@ -4,6 +4,7 @@ import datetime
 import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -209,3 +210,30 @@ def has_pending_signal(pid):
     """Two of the same that wait for a process are one."""
     with open(f"/proc/{pid}/status", encoding="utf-8") as status:
         return any(line.startswith("ShdPnd:") and int(line.split()[1], 16) for line in status)
+
+
+def test_a_state_that_cannot_be_saved_is_said_and_saved_later(berth_run, tier, programs):
+    run = berth_run(["-n", 1, "--", programs.hello, clients.free_port()], tier=tier)
+    run.wait_listening(1)
+    family = Family(run)
+    before = family.wait_whole(1)
+    primary = family.primary()
+    limit_file_size(primary, 100, tier.user)
+    run.send(signal.SIGTTIN)
+    run.wait_for(event("state_unsaved"))
+    family.wait_whole(2)
+    assert len(run.matching(event("state_unsaved"))) == 1
+    limit_file_size(primary, "unlimited", tier.user)
+    run.send(signal.SIGTTIN)
+    after = family.wait_whole(3)
+    family.kill_primary()
+    family.primary(other_than=primary)
+    assert family.wait_whole(3) == after
+    assert after[1] == before[1]
+    family.end()
+
+
+def limit_file_size(pid, size, user):
+    """The one that counts, and not the one up to which it can be raised."""
+    as_user = {"user": user, "group": "nogroup", "extra_groups": []} if user else {}
+    subprocess.run(["prlimit", f"--pid={pid}", f"--fsize={size}:"], check=True, **as_user)

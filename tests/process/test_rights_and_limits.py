@@ -11,8 +11,10 @@ from pathlib import Path
 import apps
 import clients
 import procs
-from conftest import BERTH_PROGRAMS
 import pytest
+from berthrun import event
+from conftest import BERTH_PROGRAMS
+from family import Family
 
 CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF = 12, 38, 39
 
@@ -375,3 +377,60 @@ def test_a_worker_that_dies_between_bind_and_listen_leaves_the_claimed_port_free
     run.wait_for("listening")
     assert not run.matching("bind failed"), run.output()
     run.stop()
+
+
+def limited_to(n_files):
+    return ["prlimit", f"--nofile={n_files}:{n_files}"]
+
+
+def test_with_few_descriptors_no_worker_begins_that_would_be_lost_with_the_primary(
+    berth_run, programs, tier
+):
+    port = clients.free_port()
+    run = berth_run(
+        ["-n", 8, "--listen", port, "--", programs.hello, port], tier=tier, wrapper=limited_to(64)
+    )
+    run.wait_for(".8 could not be started: Too many open files")
+    n = len(run.matching("worker_started"))
+    assert 3 <= n < 8
+    run.wait_listening(n)
+    family = Family(run)
+    before = family.wait_whole(n)
+    held = family.fds()
+    for _ in range(3):
+        primary = family.kill_primary()
+        family.primary(other_than=primary)
+        run.wait_for("could not be started", since=run.n_lines())
+        assert family.wait_whole(n) == before
+        assert clients.get_number(port) in before.values()
+        family.wait_fds(held)
+    os.kill(before[1], 9)
+    run.wait_listening(n + 1)  # of any slot
+    assert not run.matching(event("keeper_refused")), run.output()
+    family.end()
+
+
+def test_with_few_descriptors_berth_goes_on_with_another_keeper(berth_run, programs, tier):
+    port = clients.free_port()
+    run = berth_run(
+        ["-n", 8, "--listen", port, "--", programs.hello, port], tier=tier, wrapper=limited_to(64)
+    )
+    run.wait_for(".8 could not be started: Too many open files")
+    n = len(run.matching("worker_started"))
+    run.wait_listening(n)
+    family = Family(run)
+    before = family.wait_whole(n)
+    family.kill_keeper()
+    family.kill_primary()
+    assert family.wait_whole(n) == before
+    assert clients.get_number(port) in before.values()
+    assert not run.matching(event("keeper_refused")), run.output()
+    family.end()
+
+
+def test_too_few_descriptors_for_berth_itself_are_a_clear_error(berth_run, programs, tier):
+    run = berth_run(
+        ["-n", 1, "--", programs.hello, clients.free_port()], tier=tier, wrapper=limited_to(40)
+    )
+    run.wait_for("only 40 files may be open at a time")
+    run.ends_with(1)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -207,11 +208,31 @@ START_TEST(of_two_descriptors_none_is_left_behind)
 {
 	struct keeper_message m;
 	size_t n_before = n_open();
-	int fd = NO_FD;
+	int fd = 98;
 
 	send_raw(&sample, sizeof(sample), 2);
+	ck_assert_int_eq(keeper_link_receive(ours, false, &m, &fd), -EPROTO);
+	ck_assert_int_eq(fd, 98);
+	ck_assert_uint_eq(n_open(), n_before);
+}
+END_TEST
+
+START_TEST(a_descriptor_that_finds_no_place_is_told_and_not_taken_for_none)
+{
+	struct rlimit files;
+	struct keeper_message m;
+	int fd = 98;
+
+	ck_assert_int_eq(keeper_link_send(keepers, &sample, some_fd), 0);
+	ck_assert_int_eq(keeper_link_send(keepers, &sample, NO_FD), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = (rlim_t)dup(some_fd);
+	(void)close((int)files.rlim_cur);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	ck_assert_int_eq(keeper_link_receive(ours, false, &m, &fd), -EMFILE);
+	ck_assert_int_eq(fd, 98);
 	ck_assert_int_eq(keeper_link_receive(ours, false, &m, &fd), 0);
-	ck_assert_uint_eq(n_open(), n_before + (fd >= 0));
+	ck_assert_int_eq(fd, NO_FD);
 }
 END_TEST
 
@@ -226,6 +247,7 @@ int main(void)
 		a_keeper_that_dies_with_a_message_unread_is_told,
 		what_is_no_message_is_refused_and_leaves_no_descriptor,
 		of_two_descriptors_none_is_left_behind,
+		a_descriptor_that_finds_no_place_is_told_and_not_taken_for_none,
 	};
 
 	return RUN_SUITE_AFTER(begin, "keeper_link", tests);
