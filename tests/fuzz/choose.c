@@ -68,23 +68,27 @@ static bool turn_lasts(const struct head *head, __u32 n)
 	       depth_at(holder) < CHOOSE_TURN_QUEUE_MAX;
 }
 
-/* The first empty queue in reach, or where there is none, the first open one. */
+/*
+ * The shortest queue in reach, of equally short ones the first: so an empty one, where there is
+ * one. It has the turn now, and those passed over on the way have had theirs.
+ */
 static void check_round_robin(__u32 chosen, __u32 turn, __u32 n)
 {
 	__u32 reach = n < CHOOSE_SCAN_MAX ? n : CHOOSE_SCAN_MAX;
-	bool is_empty = chosen != CHOOSE_NONE && depth_at(chosen) == 0;
-	bool is_before = true;
+	__u32 depth = chosen == CHOOSE_NONE ? QUEUE_CLOSED : depth_at(chosen);
+	__u32 n_passed = 0;
+	bool is_before = chosen != CHOOSE_NONE;
 
 	for (__u32 t = 0; t < reach; t++) {
 		__u32 i = (turn % n + t) % n;
 
-		if (i == chosen)
-			is_before = false;
-		else if (is_before)
-			assert(depth_at(i) != 0 && (is_empty || depth_at(i) == QUEUE_CLOSED));
-		else
-			assert(is_empty || depth_at(i) != 0);
+		is_before = is_before && i != chosen;
+		n_passed += is_before;
+		assert(is_before ? depth_at(i) > depth : depth_at(i) >= depth);
 	}
+	assert(n_passed < reach || n == 0);
+	assert(port.turn == turn + n_passed + (n > 0));
+	assert(chosen == CHOOSE_NONE || port.holder == chosen);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
