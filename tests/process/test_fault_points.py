@@ -31,8 +31,8 @@ place_of_ours = 0  # below AT_ONCE: of this process among those that live side b
 NOBODY = 65534
 LISTENS = "0A"  # a socket's state, in /proc/net/tcp
 
-# Clients for two queues: when one of them moves, it's more than a single worker's turn takes.
-CROWD = 2 * (16 + 1)
+# Clients for two queues. When one of them moves, no single worker can get it all: a turn is 16
+CROWD = 2 * 64
 
 POINTS = subprocess.run(
     [sys.executable, REPO / "tools" / "effects.py", "--list", REPO / "src"],
