@@ -52,12 +52,19 @@ def _effective_caps():
     return int(line.split()[1], 16)
 
 
-def require(tier):
+def lack_of(tier):
+    """What we lack for @tier, or None."""
     caps = _effective_caps()
     if tier.is_steered and not (caps >> CAP_BPF & 1 and caps >> CAP_NET_ADMIN & 1):
-        pytest.skip("the steered tier needs CAP_BPF and CAP_NET_ADMIN")
+        return "the steered tier needs CAP_BPF and CAP_NET_ADMIN"
     if tier.user and os.geteuid() != 0:
-        pytest.skip(f"becoming {tier.user} needs root")
+        return f"becoming {tier.user} needs root"
+    return None
+
+
+def require(tier):
+    if lack := lack_of(tier):
+        pytest.skip(lack)
 
 
 @pytest.fixture(autouse=True)

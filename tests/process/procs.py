@@ -142,13 +142,18 @@ def wait_until_gone(pid, timeout_s=10.0):
 
 
 def wait_until(condition, what, timeout_s=10.0):
-    """For what has no event to wait for: asks often, and gives up at the deadline."""
+    """
+    For what has no event to wait for: asks often, and gives up at the deadline.
+
+    @what: a text, or what returns one that tells how things stand at the deadline
+    """
     end = time.monotonic() + timeout_s
     while True:
         result = condition()
         if result:
             return result
-        assert time.monotonic() < end, f"not within {timeout_s} s: {what}"
+        if time.monotonic() >= end:
+            raise AssertionError(f"not within {timeout_s} s: {what() if callable(what) else what}")
         time.sleep(0.002)
 
 
