@@ -14,6 +14,7 @@
 #define STEER_BERTHS_MAX       16384 /* berths of one primary, anchors included */
 #define STEER_SEATS_MAX        1024  /* berths of one port */
 #define STEER_NEWS_BYTES       4096  /* of the ring by which the program calls the primary */
+#define STEER_PROBES_MAX       16   /* connections of the primary's own that are on their way */
 #define STEER_CACHE_LINE_BYTES 64
 
 enum steer_policy {
@@ -43,6 +44,12 @@ struct steer_key {
 #define STEER_SEAT(opening, berth) ((__u64)(opening) << 32 | (__u32)(berth))
 #define STEER_SEAT_BERTH(seat)     ((__u32)(seat))
 
+/* A probe's connection, which goes to the worker that is to be probed and to no other. */
+struct steer_probe {
+	__u32 source; /* its port number, host order; 0: this place is free */
+	__u32 berth;  /* index */
+};
+
 struct steer_port {
 	__u32 n_seats; /* seats in use stand at 0 .. n_seats - 1, holes are passed over */
 	__u32 anchor;  /* index of the anchor */
@@ -50,6 +57,9 @@ struct steer_port {
 	__u32 is_busy; /* a connection has come since the primary last saw none come */
 	__u32 canary; /* 1 + index of the berth that has a share, whether it has a seat or not; 0: none */
 	__u32 share;     /* of all new connections, in 2^32nds */
+	__u32 n_probes;  /* places in use, of the following */
+	__u32 unused;
+	struct steer_probe probes[STEER_PROBES_MAX];
 	__u64 to_anchor; /* connections that no berth could take */
 	__u64 refused;   /* neither a berth nor the anchor could */
 	/* what follows is written with every turn: it has a cache line of its own */

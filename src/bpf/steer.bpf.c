@@ -10,9 +10,11 @@
 /* The kernel's headers for programs don't stand alone: this order, and no other. */
 /* clang-format off */
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <linux/types.h>
 
 #include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 /* clang-format on */
 
@@ -253,6 +255,41 @@ static __always_inline long try_berth(struct passage *way, choose_queue_fn *queu
 	return 0;
 }
 
+/* Whether it comes from the very address that it goes to, as nothing from elsewhere can. */
+static __always_inline int is_from_here(struct sk_reuseport_md *md)
+{
+	__u32 four[2] = {}; /* source, destination */
+	__u64 six[4] = {};
+
+	if (md->eth_protocol == bpf_htons(ETH_P_IP)) {
+		if (bpf_skb_load_bytes_relative(md, 12, four, sizeof(four), BPF_HDR_START_NET))
+			return 0;
+		return four[0] == four[1];
+	}
+	if (bpf_skb_load_bytes_relative(md, 8, six, sizeof(six), BPF_HDR_START_NET))
+		return 0;
+	return six[0] == six[2] && six[1] == six[3];
+}
+
+/* A probe of the primary's goes to the worker that it is meant for, also to one on trial. */
+static __always_inline void try_probe(struct passage *way)
+{
+	__u16 source = 0;
+
+	if (way->md->migrating_sk || bpf_skb_load_bytes(way->md, 0, &source, sizeof(source)) ||
+	    !is_from_here(way->md))
+		return;
+	for (__u32 i = 0; i < STEER_PROBES_MAX; i++) {
+		__u32 index = way->port->probes[i].berth;
+
+		if (way->port->probes[i].source != bpf_ntohs(source))
+			continue;
+		way->is_done =
+			bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) == 0;
+		return;
+	}
+}
+
 /* A canary gets its share of what is new, as long as it listens. */
 static __always_inline void try_canary(struct passage *way)
 {
@@ -303,7 +340,9 @@ int steer_by_queue(struct sk_reuseport_md *md)
 	if (!way.port)
 		return SK_DROP;
 	note_traffic(way.port);
-	if (way.port->canary)
+	if (way.port->n_probes)
+		try_probe(&way);
+	if (!way.is_done && way.port->canary)
 		try_canary(&way);
 	if (!way.is_done)
 		bpf_loop(CLOSED_BERTHS_MAX, try_by_queue, &way, 0);
@@ -318,7 +357,9 @@ int steer_by_turn(struct sk_reuseport_md *md)
 	if (!way.port)
 		return SK_DROP;
 	note_traffic(way.port);
-	if (way.port->canary)
+	if (way.port->n_probes)
+		try_probe(&way);
+	if (!way.is_done && way.port->canary)
 		try_canary(&way);
 	if (!way.is_done)
 		bpf_loop(CLOSED_BERTHS_MAX, try_by_turn, &way, 0);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "core/probe.h"
 
 #define APP_NAME_MAX    63   /* bytes of [a-z0-9._-] */
 #define APP_WORKERS_MAX 1000 /* slots of one app */
@@ -54,6 +55,9 @@ struct app_config {
 	uint32_t undo_ms;          /* that the last generation is kept, frozen */
 	unsigned max_surge;        /* see core/rollout.h */
 	unsigned max_unavailable;
+	struct probe probe; /* of a worker that listens, before it's ready and from then on */
+	struct probe_timing probe_timing;
+	bool must_notify; /* a worker is ready when it sends READY=1 to NOTIFY_SOCKET */
 	unsigned backlog_min; /* a worker's smaller backlog is raised to this; 0: none is */
 	bool quiet;
 	bool json;

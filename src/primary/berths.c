@@ -256,6 +256,54 @@ void berths_set_canary(struct ports *p, uint64_t run, uint32_t share)
 	}
 }
 
+static int lead(struct steer_port *table, uint32_t berth, uint16_t source)
+{
+	for (unsigned i = 0; i < STEER_PROBES_MAX; i++) {
+		struct steer_probe *at = &table->probes[i];
+
+		if (at->source)
+			continue;
+		at->berth = berth;
+		__atomic_store_n(&at->source, source, __ATOMIC_RELEASE);
+		table->n_probes++;
+		return 0;
+	}
+	return -EAGAIN;
+}
+
+int berths_lead_probe(struct ports *p, uint64_t run, uint16_t source, uint16_t port)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < PORT_TABLE_MAX; i++) {
+		const struct port *at = p->at[i];
+
+		if (!at || at->kind != PORT_STEERED || port_addr(at)->port != port)
+			continue;
+		for (const struct berth *b = at->berths; r == 0 && b; b = b->next)
+			if (b->owner.run == run)
+				r = lead(steer_port(p->steer, i), b->index, source);
+	}
+	return r;
+}
+
+static void forget_probe(struct steer_port *table, uint16_t source)
+{
+	for (unsigned i = 0; i < STEER_PROBES_MAX; i++) {
+		if (!source || table->probes[i].source != source)
+			continue;
+		table->probes[i].source = 0;
+		table->n_probes--;
+	}
+}
+
+void berths_forget_probe(struct ports *p, uint16_t source)
+{
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (p->at[i] && p->at[i]->kind == PORT_STEERED)
+			forget_probe(steer_port(p->steer, i), source);
+}
+
 void berths_clear_canary(struct ports *p)
 {
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)

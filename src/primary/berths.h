@@ -38,6 +38,19 @@ void berths_hold(struct ports *p, uint64_t run);
  */
 void berths_set_canary(struct ports *p, uint64_t run, uint32_t share);
 
+/*
+ * berths_lead_probe - lead a connection of our own to one worker
+ *
+ * @source:  the port number that it comes from
+ * @port:    the port number that it goes to
+ *
+ * 0, also where nothing can be led (the shared tier); -EAGAIN if too many are on their way.
+ */
+int berths_lead_probe(struct ports *p, uint64_t run, uint16_t source, uint16_t port);
+
+/* It has arrived, or never will. */
+void berths_forget_probe(struct ports *p, uint16_t source);
+
 /* No berth has such a share. */
 void berths_clear_canary(struct ports *p);
 

@@ -258,6 +258,8 @@ static void go_on_steered(struct port *port)
 	struct steer_port *table = steer_port(port->ports->steer, port->id);
 
 	table->policy = ports_policy(port->ports);
+	table->n_probes = 0;
+	memset(table->probes, 0, sizeof(table->probes));
 	table->anchor = port->anchor;
 	(void)steer_set_key(steer, port_addr(port), port->id);
 	if (port->fd >= 0) {

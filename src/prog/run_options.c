@@ -236,6 +236,46 @@ static enum run_options_result set_undo(struct app_config *c, const char *value)
 	return read_time_or_off("--undo", value, &c->undo_ms);
 }
 
+static enum run_options_result set_probe(struct app_config *c, const char *value)
+{
+	enum probe_error e = probe_parse(value, &c->probe);
+
+	return e == PROBE_OK ? RUN_OPTIONS_OK : wrong("--probe '%s' %s", value, probe_error_text(e));
+}
+
+static enum run_options_result set_probe_interval(struct app_config *c, const char *value)
+{
+	enum run_options_result result =
+		read_time("--probe-interval", value, &c->probe_timing.interval_ms);
+
+	if (c->probe_timing.interval_ms < c->probe_timing.start_interval_ms)
+		c->probe_timing.start_interval_ms = c->probe_timing.interval_ms;
+	return result;
+}
+
+static enum run_options_result set_probe_timeout(struct app_config *c, const char *value)
+{
+	return read_time("--probe-timeout", value, &c->probe_timing.timeout_ms);
+}
+
+static enum run_options_result set_probe_failures(struct app_config *c, const char *value)
+{
+	uint64_t n;
+
+	if (!number_parse(value, strlen(value), PROBE_FAILURES_MAX, &n) || n == 0)
+		return wrong("--probe-failures '%s' must be a number from 1 to %d", value,
+			     PROBE_FAILURES_MAX);
+	c->probe_timing.n_failures = (unsigned)n;
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result set_notify(struct app_config *c, const char *value)
+{
+	(void)value;
+	c->must_notify = true;
+	return RUN_OPTIONS_OK;
+}
+
 static enum run_options_result read_slots(const char *option, const char *value,
 					  unsigned *ret_number)
 {
@@ -295,6 +335,11 @@ static const struct rule rules[] = {
 	{ "stop-signal", 0, "SIGNAL", "asks a worker to stop; default: TERM", set_stop_signal },
 	{ "stop-timeout", 0, "TIME", "then it is killed: 500ms, 30s (default), 2m", set_stop_timeout },
 	{ "ready-timeout", 0, "TIME", "to serve, or a reload rolls back: 60s (default), off", set_ready_timeout },
+	{ "probe", 0, "PROBE", "ask each worker: http:/path, tcp, exec:COMMAND", set_probe },
+	{ "probe-interval", 0, "TIME", "from one probe to the next; default: 1s", set_probe_interval },
+	{ "probe-timeout", 0, "TIME", "of one probe; default: 2s", set_probe_timeout },
+	{ "probe-failures", 0, "N", "in a row, then it is replaced; default: 3", set_probe_failures },
+	{ "notify", 0, NULL, "a worker is ready when it says so to NOTIFY_SOCKET", set_notify },
 	{ "drain", 0, "TIME", "for the clients of a worker that leaves; default: 30s", set_drain },
 	{ "idle-close", 0, "TIME", "then close those that are idle: 5s (default), off", set_idle_close },
 	{ "watch", 0, "TIME", "watch a reload before it is final: 10s (default), off", set_watch },
@@ -426,6 +471,9 @@ static enum run_options_result complete(struct app_config *c)
 		if (!c->name)
 			return no_memory();
 	}
+	if (probe_timing_check(&c->probe_timing) != PROBE_TIMING_OK)
+		return wrong("a probe's %s",
+			     probe_timing_error_text(probe_timing_check(&c->probe_timing)));
 	if (c->max_surge + c->max_unavailable == 0)
 		return wrong("--max-surge 0 with --max-unavailable 0 lets no reload begin");
 	return app_check(c, text) == APP_SOUND ? RUN_OPTIONS_OK : wrong("%s", text);
@@ -442,6 +490,7 @@ enum run_options_result run_options_parse(int argc, char **argv, struct app_conf
 		.watch_ms = WATCH_DEFAULT_MS,
 		.undo_ms = UNDO_DEFAULT_MS,
 		.max_surge = 1,
+		.probe_timing = PROBE_TIMING_DEFAULT,
 		.backlog_min = BACKLOG_DEFAULT,
 	};
 	enum run_options_result result = read_options(argc, argv, &c);
