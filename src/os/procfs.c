@@ -132,6 +132,9 @@ int procfs_parse_stat(const char *text, size_t size, struct procfs_process *ret_
 	close = strrchr(copy, ')');
 	if (!open || !close || close < open || close - open > PROCFS_COMM_MAX)
 		return -EPROTO;
+	/* Reaped while we look: it has no parent, group or session any more, which are 0 and -1. */
+	if (strncmp(close + 1, " X ", 3) == 0)
+		return -ESRCH;
 	*open = '\0';
 	*close = '\0';
 	(void)stpcpy(p.comm, open + 1);

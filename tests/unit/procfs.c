@@ -58,6 +58,15 @@ START_TEST(a_name_may_look_like_the_rest_of_the_line)
 }
 END_TEST
 
+START_TEST(a_process_that_is_reaped_at_that_moment_is_gone)
+{
+	struct procfs_process p;
+
+	ck_assert_int_eq(parse("42 (a) X 0 -1 -1 0 -1 4227148 16 0 0 0 0 0 0 0 20 0 1 0 99 0", &p),
+			 -ESRCH);
+}
+END_TEST
+
 START_TEST(a_text_that_is_no_stat_is_refused)
 {
 	static const char *const texts[] = {
@@ -261,6 +270,7 @@ int main(void)
 
 	tcase_add_test(tcase, a_process_is_read_from_its_stat);
 	tcase_add_test(tcase, a_name_may_look_like_the_rest_of_the_line);
+	tcase_add_test(tcase, a_process_that_is_reaped_at_that_moment_is_gone);
 	tcase_add_test(tcase, a_text_that_is_no_stat_is_refused);
 	tcase_add_test(tcase, this_process_is_visited_once_with_its_parent_and_session);
 	tcase_add_test(tcase, a_visitor_may_stop);
