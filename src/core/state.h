@@ -102,6 +102,7 @@ struct state_worker {
 #define STATE_WORKER_GONE      8u /* its whole tree */
 #define STATE_WORKER_MUST_STAY 16u
 #define STATE_WORKER_FROZEN    32u
+#define STATE_WORKER_NOTIFIED  64u
 
 struct state_owner {
 	uint64_t run;

@@ -67,6 +67,8 @@ static int put_identity(char ***envp, const struct app_config *c, const struct w
 		      set_variable(envp, "BERTH_RUN=%s", who->run) &&
 		      set_variable(envp, "NODE_APP_INSTANCE=%u", who->slot - 1);
 
+	if (is_put && who->notify_name)
+		is_put = set_variable(envp, "NOTIFY_SOCKET=%s", who->notify_name);
 	/* A PORT that the user has set means something to him. */
 	if (is_put && port && !worker_args_env(*envp, "PORT"))
 		is_put = set_variable(envp, "PORT=%u", port);

@@ -216,3 +216,18 @@ int tree_pids(const struct tree *t, pid_t *ret_pids, size_t n_max)
 	free(c.members);
 	return r < 0 ? r : (int)n;
 }
+
+bool tree_has(const struct tree *t, pid_t pid)
+{
+	struct census c = { 0 };
+	const struct member *m = NULL;
+	bool has = pid == t->leader && !t->is_reaped;
+
+	if (!has && procfs_for_each_process(count_in, &c) == 0) {
+		find_members(&c, t);
+		m = find(&c, pid);
+		has = m && m->is_ours;
+	}
+	free(c.members);
+	return has;
+}

@@ -31,6 +31,9 @@ struct tree {
  */
 int tree_signal(const struct tree *t, int signal);
 
+/* Whether @pid is in the tree now, its leader included. */
+bool tree_has(const struct tree *t, pid_t pid);
+
 /*
  * tree_pids - the processes of a tree, its leader first if that lives
  *

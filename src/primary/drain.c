@@ -91,6 +91,17 @@ struct conn *drain_connections(const struct drain *d, size_t *ret_n)
 	return conns_all(d->conns, ret_n);
 }
 
+void drain_call_off(struct drain *d, const struct worker *w)
+{
+	const uint32_t owner = drain_owner(w);
+	size_t n_all;
+	struct conn *all = conns_all(d->conns, &n_all);
+
+	for (size_t i = 0; i < n_all; i++)
+		if (all[i].owner == owner)
+			(void)conn_release(&all[i]);
+}
+
 /* How many connections wait at the worker's own sockets to be accepted. */
 static unsigned n_queued(const struct drain *d, const struct worker *w)
 {

@@ -22,6 +22,9 @@ struct drain *drain_free(struct drain *d);
 /* Some worker drains, or does no more. Looks soon. */
 void drain_note(struct drain *d);
 
+/* The worker drains no more: what was held back on its connections is let go. */
+void drain_call_off(struct drain *d, const struct worker *w);
+
 /* How many connections a worker had at the last look; -1 if it isn't known yet. */
 int drain_n_connections(const struct drain *d, const struct worker *w);
 

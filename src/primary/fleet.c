@@ -30,6 +30,18 @@ static struct worker *find_by_pid(const struct fleet *f, pid_t pid)
 	return NULL;
 }
 
+struct worker *fleet_find_process(struct fleet *f, pid_t pid)
+{
+	struct worker *leader = find_by_pid(f, pid);
+
+	if (leader)
+		return leader;
+	for (struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w))
+		if (worker_is_running(w) && process_has(w->process, pid))
+			return w;
+	return NULL;
+}
+
 struct worker *fleet_find_run(struct fleet *f, uint64_t run)
 {
 	for (struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w))

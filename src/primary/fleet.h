@@ -77,6 +77,9 @@ void fleet_note_exit(struct fleet *f, pid_t pid, int status);
  */
 struct worker *fleet_next(const struct fleet *f, const struct worker *w);
 
+/* The worker to whose tree the process belongs, or NULL. */
+struct worker *fleet_find_process(struct fleet *f, pid_t pid);
+
 /* The worker whose run this is, or NULL. */
 struct worker *fleet_find_run(struct fleet *f, uint64_t run);
 

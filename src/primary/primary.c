@@ -35,6 +35,7 @@ static void end(struct primary *p)
 	uv_close((uv_handle_t *)&p->renew, NULL);
 	reload_done(&p->reload);
 	p->drain = drain_free(p->drain);
+	p->notify = notify_socket_free(p->notify);
 	orders_done(p);
 	fleet_done(&p->fleet);
 	ports_done(&p->ports);
@@ -62,8 +63,9 @@ static void on_worker_drain(struct fleet *f, struct worker *w)
 {
 	struct primary *p = container_of(f, struct primary, fleet);
 
-	(void)w;
-	if (p->drain)
+	if (w->state == WORKER_READY)
+		drain_call_off(p->drain, w);
+	else
 		drain_note(p->drain);
 	reload_note_news(&p->reload);
 }
@@ -256,6 +258,42 @@ static int init_fleet(struct primary *p)
 	return fleet_init(&p->fleet, &p->loop);
 }
 
+static void on_told(void *data, const struct notify_told *told)
+{
+	struct primary *p = data;
+	struct worker *w;
+
+	if (told->verdict != NOTIFY_OK || !told->message->is_ready)
+		return;
+	w = fleet_find_process(&p->fleet, told->sender.pid);
+	if (w)
+		worker_note_notified(w);
+}
+
+static const struct notify_events notify_events = { .told = on_told };
+
+/* Where workers say that they are ready; a predecessor's goes on. */
+static int init_notify(struct primary *p)
+{
+	own_fd fd = keep_take(p->keep, "notify/socket");
+	int r = 0;
+
+	if (!p->config->must_notify)
+		return 0;
+	if (fd < 0) {
+		r = notify_socket_open(p->config->name, &fd);
+		if (r == 0)
+			r = keep_store(p->keep, fd, "notify/socket");
+	}
+	if (r == 0)
+		r = notify_socket_new(&p->loop, fd, &notify_events, p, &p->notify);
+	if (r < 0)
+		return r;
+	(void)take_fd(&fd);
+	p->fleet.home.notify_name = notify_socket_name(p->notify);
+	return 0;
+}
+
 static int init_reload(struct primary *p)
 {
 	int r = drain_new(&p->loop, &p->fleet, &p->drain);
@@ -290,6 +328,8 @@ static int init(struct primary *p, int link_fd)
 		r = init_fleet(p);
 	if (r == 0)
 		r = init_reload(p);
+	if (r == 0)
+		r = init_notify(p);
 	if (r < 0)
 		return r;
 	p->ports.origin = p->fleet.home.origin = keep_pid(p->keep);

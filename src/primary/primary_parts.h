@@ -6,6 +6,7 @@
 
 #include "primary/drain.h"
 #include "primary/fleet.h"
+#include "primary/notify_socket.h"
 #include "primary/output.h"
 #include "primary/primary.h"
 #include "primary/reload.h"
@@ -28,6 +29,7 @@ struct primary {
 	struct fleet fleet;
 	struct reload reload;
 	struct drain *drain;
+	struct notify_socket *notify; /* NULL: nobody asked for it */
 	struct upgrade upgrade;
 	struct sock_fprog *filter;
 	int record_fd;    /* of the trapped call */

@@ -259,6 +259,13 @@ void process_signal_rest(const struct process *p, int signal)
 		(void)tree_signal(&tree, signal);
 }
 
+bool process_has(const struct process *p, pid_t pid)
+{
+	const struct tree tree = tree_of(p);
+
+	return !p->is_gone && tree_has(&tree, pid);
+}
+
 int process_pids(const struct process *p, pid_t *ret_pids, size_t n_max)
 {
 	const struct tree tree = tree_of(p);

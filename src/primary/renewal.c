@@ -38,6 +38,8 @@ static void give_everything(struct primary *p)
 	(void)keep_store(p->keep, p->record_fd, "trapped");
 	if (p->api_fd >= 0)
 		(void)keep_store(p->keep, p->api_fd, "api");
+	if (p->notify)
+		(void)keep_store(p->keep, notify_socket_fd(p->notify), "notify/socket");
 	if (output_journal_fd(p->output) >= 0)
 		(void)keep_store(p->keep, output_journal_fd(p->output), PRIMARY_JOURNAL_NAME);
 	fleet_store(&p->fleet);

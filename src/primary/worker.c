@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "os/clock.h"
 #include "primary/berths.h"
+#include "primary/health.h"
 #include "primary/output.h"
 #include "primary/worker_parts.h"
 #include "primary/worker_words.h"
@@ -152,7 +153,14 @@ static const struct process_events process_events = {
 
 struct readiness worker_readiness(const struct worker *w)
 {
-	struct readiness r = { .wanted = w->wanted };
+	const struct app_config *c = w->home->config;
+	struct readiness r = {
+		.wanted = w->wanted,
+		.must_notify = c->must_notify,
+		.has_notified = w->has_notified,
+		.must_pass = c->probe.kind != PROBE_NONE,
+		.has_passed = w->has_passed,
+	};
 
 	if (w->process)
 		memcpy(r.listens.bits, w->process->ports, sizeof(r.listens.bits));
@@ -165,6 +173,71 @@ void worker_look_ready(struct worker *w)
 
 	if (w->state == WORKER_STARTING && readiness_lack(&r) == READINESS_LACKS_NOTHING)
 		worker_event(w, EV_READY);
+	else if (w->health && readiness_lack(&r) == READINESS_LACKS_PROBE)
+		health_soon(w->health);
+}
+
+bool worker_is_on_trial(const struct worker *w)
+{
+	const struct app_config *c = w->home->config;
+
+	if (w->role != WORKER_MEMBER)
+		return true;
+	return !w->was_ready && (c->must_notify || c->probe.kind != PROBE_NONE);
+}
+
+void worker_note_notified(struct worker *w)
+{
+	w->has_notified = true;
+	keep_save(w->home->keep);
+	worker_look_ready(w);
+}
+
+bool worker_wants_probe(const struct worker *w)
+{
+	const struct readiness r = worker_readiness(w);
+
+	if (w->state == WORKER_READY)
+		return true;
+	return w->state == WORKER_STARTING && readiness_lack(&r) == READINESS_LACKS_PROBE;
+}
+
+/* --- what its probes say --- */
+
+static void on_probe_passed(struct worker *w)
+{
+	w->has_passed = true;
+	w->probe_text[0] = '\0';
+	worker_look_ready(w);
+}
+
+static void on_probe_failed(struct worker *w, const char *why, bool is_dead)
+{
+	char text[WORKER_WORDS_MAX];
+
+	(void)snprintf(w->probe_text, sizeof(w->probe_text), "%s", why);
+	if (!is_dead || w->state != WORKER_READY)
+		return;
+	(void)snprintf(text, sizeof(text), "fails its probe (%s): ending it", w->probe_text);
+	say(w, MESSAGE_WARNING, "worker_unwell", text);
+	w->home->on_failed(w, text);
+	berths_hold(w->home->broker->ports, w->process->client.run);
+	process_kill(w->process);
+}
+
+static const struct health_events health_events = {
+	.passed = on_probe_passed,
+	.failed = on_probe_failed,
+};
+
+void worker_look_after(struct worker *w)
+{
+	if (w->home->config->probe.kind == PROBE_NONE || !w->process)
+		return;
+	if (health_new(w, &health_events, &w->health) < 0)
+		say(w, MESSAGE_ERROR, "worker_unwatched", "cannot be probed: no memory");
+	else if (w->state == WORKER_READY)
+		health_soon(w->health);
 }
 
 /* --- acts --- */
@@ -184,7 +257,7 @@ void worker_describe_run(const struct worker *w, uint64_t n_run, struct worker_r
 		.filter = home->filter,
 		.path = home->path,
 		.inherited = &home->inherited,
-		.who = { w->slot, home->n_workers, w->generation, ret_run->text },
+		.who = { w->slot, home->n_workers, w->generation, home->notify_name, ret_run->text },
 		.n_run = n_run,
 		.events = &process_events,
 		.owner = (struct worker *)w,
@@ -199,14 +272,16 @@ void worker_spawn(struct worker *w)
 	int r;
 
 	worker_describe_run(w, ++home->n_runs, &run, &start);
-	w->was_ready = false;
+	w->was_ready = w->has_passed = w->has_notified = false;
+	w->probe_text[0] = '\0';
 	w->started_at_ms = clock_ms();
 	if (home->config->ready_timeout_ms)
 		w->deadline_ms = w->started_at_ms + home->config->ready_timeout_ms;
 	keep_save(home->keep); /* the number of the run is taken, whatever becomes of it */
 	r = process_new(&start, &w->process);
 	if (r == 0) {
-		w->process->client.is_held = w->role != WORKER_MEMBER;
+		w->process->client.is_held = worker_is_on_trial(w);
+		worker_look_after(w);
 		keep_save(home->keep);
 		say(w, MESSAGE_INFO, "worker_started", "started");
 		if (w->deadline_ms)
@@ -222,6 +297,7 @@ void worker_spawn(struct worker *w)
 
 void worker_release_process(struct worker *w)
 {
+	w->health = health_free(w->health);
 	if (w->process)
 		berths_close_worker(w->home->broker->ports, w->process->client.run);
 	berths_sweep_all(w->home->broker->ports);
@@ -308,6 +384,8 @@ static void release(struct worker *w)
 static void note_ready(struct worker *w)
 {
 	w->was_ready = true;
+	if (w->role == WORKER_MEMBER)
+		worker_become_member(w); /* it was on trial, where there's more to be than to listen */
 	w->home->on_ready(w);
 }
 
@@ -332,6 +410,7 @@ static void drain(struct worker *w)
 
 static void freeze(struct worker *w)
 {
+	w->health = health_free(w->health);
 	worker_stand_still(w);
 	w->deadline_ms = clock_ms() + w->keep_ms;
 	keep_save(w->home->keep);
@@ -345,6 +424,8 @@ static void resume(struct worker *w)
 	worker_go_ahead(w);
 	w->home->on_drain(w);
 	worker_become_member(w);
+	if (!w->health)
+		worker_look_after(w);
 }
 
 static void act(struct worker *w, enum worker_act what)

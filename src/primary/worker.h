@@ -14,6 +14,7 @@
 
 #define WORKER_PROBE_TEXT_MAX 256
 
+struct health;
 struct worker;
 
 /* What a worker needs of the primary, and tells it. One for all workers. */
@@ -23,6 +24,7 @@ struct worker_home {
 	struct broker *broker;
 	const struct sock_fprog *filter;
 	const char *path; /* of the program */
+	const char *notify_name; /* for NOTIFY_SOCKET; NULL: there is none */
 	struct keep *keep;
 	pid_t origin; /* see spawn_mark() */
 	struct spawn_inherited inherited;
@@ -62,6 +64,9 @@ struct worker {
 	bool is_frozen;   /* its processes stand still */
 	bool is_overdue;  /* a timer has brought us to this state */
 	int give_up_code; /* not 0: the app cannot run, and berth should exit with this */
+	struct health *health; /* NULL: it isn't probed */
+	bool has_passed;       /* the last probe */
+	bool has_notified;     /* READY=1 has come, in this run */
 	char probe_text[WORKER_PROBE_TEXT_MAX]; /* why its last probe failed */
 	uv_timer_t timer;
 };
@@ -98,6 +103,12 @@ void worker_event(struct worker *w, enum worker_event event);
 
 /* It listens at one more port, or something else has happened that it may have lacked. */
 void worker_look_ready(struct worker *w);
+
+/* It has sent READY=1. */
+void worker_note_notified(struct worker *w);
+
+/* Whether it's worth while to probe it now. */
+bool worker_wants_probe(const struct worker *w);
 
 /* What it has of what it needs to be ready. */
 struct readiness worker_readiness(const struct worker *w);

@@ -14,6 +14,12 @@ struct worker_run_text {
 void worker_describe_run(const struct worker *w, uint64_t n_run, struct worker_run_text *ret_run,
 			 struct process_start *ret_start);
 
+/* Whether it gets clients only once it's ready, and not as soon as it listens. */
+bool worker_is_on_trial(const struct worker *w);
+
+/* Begins to probe its process, where the user wants that. */
+void worker_look_after(struct worker *w);
+
 /* The timer fires at the deadline. */
 void worker_arm(struct worker *w);
 

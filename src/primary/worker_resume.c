@@ -28,6 +28,7 @@ void worker_remains(const struct worker *w, struct state_worker *ret_remains)
 	memcpy(ret_remains->wanted, w->wanted.bits, sizeof(w->wanted.bits));
 	ret_remains->keep_ms = w->keep_ms;
 	ret_remains->flags |= w->must_stay ? STATE_WORKER_MUST_STAY : 0;
+	ret_remains->flags |= w->has_notified ? STATE_WORKER_NOTIFIED : 0;
 	ret_remains->flags |= w->is_frozen ? STATE_WORKER_FROZEN : 0;
 	if (!p)
 		return;
@@ -60,7 +61,7 @@ static void resume_process(struct worker *w, const struct state_worker *remains)
 	if (process_resume(&start, &left, &w->process) < 0)
 		w->process = NULL;
 	else
-		w->process->client.is_held = w->role != WORKER_MEMBER;
+		w->process->client.is_held = worker_is_on_trial(w);
 }
 
 /* Once there is a deadline, all of the pause is decided. */
@@ -124,6 +125,7 @@ void worker_resume(struct worker *w, const struct state_worker *remains)
 	w->was_ready = remains->flags & STATE_WORKER_WAS_READY;
 	w->keep_ms = remains->keep_ms;
 	w->must_stay = remains->flags & STATE_WORKER_MUST_STAY;
+	w->has_notified = remains->flags & STATE_WORKER_NOTIFIED;
 	w->is_frozen = remains->flags & STATE_WORKER_FROZEN;
 	memcpy(w->wanted.bits, remains->wanted, sizeof(w->wanted.bits));
 	if (remains->pid)
@@ -136,6 +138,8 @@ void worker_resume(struct worker *w, const struct state_worker *remains)
 
 void worker_go_on(struct worker *w)
 {
+	if (w->process && worker_is_running(w) && w->state != WORKER_FROZEN)
+		worker_look_after(w);
 	resume_act(w);
 	if (w->process && process_is_gone(w->process))
 		worker_tell_end(w, worker_fsm_step(w->state, EV_TREE_GONE).act == ACT_REFUSED
