@@ -159,17 +159,22 @@ void fleet_promote(struct fleet *f, struct worker *w, bool must_stay)
 {
 	struct worker *member = f->workers[w->slot - 1];
 
+	/* At no moment that a successor could find is one of the two nowhere. */
+	if (member) {
+		member->role = WORKER_LEAVING;
+		member->must_stay = must_stay;
+		add_other(f, member);
+	}
 	remove_other(f, w);
 	f->workers[w->slot - 1] = w;
+	w->role = WORKER_MEMBER;
 	/* First the new one gets clients, and only then the old one no more. */
 	if (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN)
 		worker_event(w, EV_RESUME);
 	else
 		worker_become_member(w);
-	if (!member)
-		return;
-	add_other(f, member);
-	worker_leave(member, must_stay);
+	if (member)
+		worker_leave(member, must_stay);
 }
 
 static bool can_come_back(const struct worker *w)

@@ -86,6 +86,14 @@ static void resume_leaving(struct worker *w)
 	worker_arm(w);
 }
 
+/* Whether it had been told to leave, and was not on its way yet. */
+static bool should_go(const struct worker *w)
+{
+	return w->role == WORKER_LEAVING &&
+	       (w->state == WORKER_STARTING || w->state == WORKER_READY ||
+		w->state == WORKER_CLEARING || w->state == WORKER_BACKOFF);
+}
+
 /* What the state wants done, and may not have been: each of these may be done twice. */
 static void resume_act(struct worker *w)
 {
@@ -140,6 +148,8 @@ void worker_go_on(struct worker *w)
 {
 	if (w->process && worker_is_running(w) && w->state != WORKER_FROZEN)
 		worker_look_after(w);
+	if (should_go(w))
+		worker_leave(w, w->must_stay);
 	resume_act(w);
 	if (w->process && process_is_gone(w->process))
 		worker_tell_end(w, worker_fsm_step(w->state, EV_TREE_GONE).act == ACT_REFUSED

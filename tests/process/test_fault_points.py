@@ -1,7 +1,7 @@
 """
 The primary is killed behind each of its effects, one after the other, in a life that
 passes them all: workers that start, listen, listen again, die, become more and fewer,
-an upgrade, a stop. Nobody outside may notice.
+a reload, an upgrade, a stop. Nobody outside may notice.
 """
 
 import collections
@@ -22,7 +22,7 @@ import pytest
 
 import clients
 import procs
-from berthrun import BerthRun
+from berthrun import BerthRun, event
 from conftest import REPO, SHARED, STEERED, lack_of, require
 
 FAULT_BUILD = REPO / "build-fault"
@@ -129,7 +129,8 @@ class Life:
         return [
             *(FAULT_BUILD / "berth", "run", "--json", "--mode", tier.name, "-n", "2"),
             *("--listen", f"127.0.0.1:{exact}", "--listen", str(number)),
-            *("--listen", f"unix:{self.path}", "--"),
+            *("--listen", f"unix:{self.path}"),
+            *("--drain", "2s", "--idle-close", "100ms", "--watch", "off", "--undo", "off", "--"),
             *(FAULT_BUILD / "tests" / "servers" / "several", "--even-as", str(NOBODY)),
             *(f"127.0.0.1:{exact}", str(number), f"127.0.0.1:{other}", f"unix:{self.path}"),
         ]
@@ -211,6 +212,15 @@ class Life:
         self.run.send(signal.SIGTTOU)
         self.settle([1, 2])
 
+    def reload(self):
+        """While clients who say nothing are connected: those are sent away."""
+        silent = [clients.connect(self.listed[0]) for _ in range(2)]
+        self.run.send(signal.SIGHUP)
+        self.run.wait_for(event("reloaded"))
+        for client in silent:
+            client.close()
+        self.settle([1, 2])
+
     def upgrade(self):
         before = procs.wait_until(self.primary, "a primary")
         self.run.send(signal.SIGUSR2)
@@ -233,6 +243,7 @@ class Life:
         self.kill_worker()
         with Prober(self.listed):
             self.scale()
+            self.reload()
             self.upgrade()
         procs.wait_until(
             lambda: self.descriptors() == descriptors,
