@@ -225,6 +225,8 @@ class Life:
         before = procs.wait_until(self.primary, "a primary")
         self.run.send(signal.SIGUSR2)
         procs.wait_until(lambda: self.primary() not in (None, before), "another primary")
+        program = str(FAULT_BUILD / "berthd")
+        procs.wait_until(lambda: self.descriptors()[program] == 1, "the one before is given up")
         self.settle([1, 2])
 
     def stop(self):
