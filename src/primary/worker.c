@@ -96,6 +96,16 @@ static bool was_wanted(const struct worker *w)
 	return w->state == WORKER_STARTING || w->state == WORKER_READY;
 }
 
+static void on_began(struct process *p)
+{
+	struct worker *w = p->owner;
+
+	if (w->home->has_begun)
+		return;
+	w->home->has_begun = true;
+	keep_save(w->home->keep);
+}
+
 static void on_exited(struct process *p, int status)
 {
 	struct worker *w = p->owner;
@@ -119,7 +129,7 @@ static int hopeless(const struct worker *w, const struct spawn_failure *failure)
 		return 0; /* there are others who serve */
 	if (failure->stage == SPAWN_STAGE_FILTER && failure->error == EBUSY)
 		return EXIT_FAILURE; /* another supervisor's filter is in force: there can be one */
-	if (failure->stage != SPAWN_STAGE_EXEC || w->home->n_runs > w->home->n_workers)
+	if (failure->stage != SPAWN_STAGE_EXEC || w->home->has_begun)
 		return 0;
 	return failure->error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
@@ -144,6 +154,7 @@ static void on_failed(struct process *p, const struct spawn_failure *failure)
 }
 
 static const struct process_events process_events = {
+	.began = on_began,
 	.exited = on_exited,
 	.failed = on_failed,
 	.tree_gone = on_tree_gone,

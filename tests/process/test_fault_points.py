@@ -351,5 +351,38 @@ def test_nobody_notices_that_the_primary_is_killed_at(point, undisturbed, pool, 
     assert died_in == set(tiers), "no primary has died there"
 
 
+def end_of_hopeless(tier, place, fault=None):
+    """Returns the exit code of a berth whose command cannot be executed, and what it passed."""
+    place = Path(tempfile.mkdtemp(dir=place))
+    place.chmod(0o777)
+    command = place / "command"
+    command.write_text("#!/there/is/no/such/interpreter\n")
+    command.chmod(0o755)
+    env = {"BERTH_FAULT_LOG": str(place / "log")}
+    if fault:
+        env |= {"BERTH_FAULT": fault, "BERTH_FAULT_COUNT": str(place / "count")}
+    berth = [FAULT_BUILD / "berth", "run", "--mode", tier.name, "-n", "2", "--", command]
+    run = BerthRun(list(map(str, berth)), env=env)
+    try:
+        return run.wait(), collections.Counter((place / "log").read_text().split())
+    except AssertionError as error:
+        return f"{fault}: {error}", None
+    finally:
+        run.clean_up()
+
+
+def test_that_the_command_cannot_be_executed_is_not_forgotten(undisturbed, pool, scratch):
+    tier, _, _ = undisturbed
+    code, passages = end_of_hopeless(tier, scratch)
+    assert code == 127
+    faults = [
+        f"{point}:{n}"
+        for point in ("keeper_link_send", "spawn_go", "spawn_read_report")
+        for n in range(1, passages[point] + 1)
+    ]
+    ends = pool.map(functools.partial(end_of_hopeless, tier, scratch), faults)
+    assert {end for end, _ in ends} == {127}
+
+
 def test_no_point_is_without_reason_left_out():
     assert UNREACHED.keys() <= set(POINTS)
