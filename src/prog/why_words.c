@@ -14,6 +14,9 @@
 #define MS_PER_S  1000
 #define NAMED_MAX 4 /* processes that are told to end; more are counted */
 
+#define LEFT_OVER_MAX 64
+#define PID_TEXT_MAX  11 /* " 4194304", or any other int */
+
 #define NAME_TEXT_MAX (4 * PROCFS_COMM_MAX + 32)
 #define UNIT_TEXT_MAX 512
 #define SUBJECT_MAX   (ADVICE_SUBJECT_MAX + ADDR_TEXT_MAX)
@@ -141,17 +144,13 @@ static const struct holder_open *find_open(const struct holder_report *r, size_t
 	return NULL;
 }
 
-/* Whether it's enough to end its berth, which an earlier process, or berth's own, has told. */
+/* Whether it's enough to end its berth, which an earlier process has told. */
 static bool is_told_with_berth(const struct holder_report *r, size_t process)
 {
-	pid_t berth = r->processes[process].berth;
+	pid_t keeper = r->processes[process].kin.keeper;
 
-	for (size_t i = 0; berth != 0 && i < r->n_processes; i++) {
-		const struct holder_process *p = &r->processes[i];
-
-		if (p->details.process.pid != berth && (i >= process || p->berth != berth))
-			continue;
-		if (find_open(r, i))
+	for (size_t i = 0; keeper != 0 && i < process; i++) {
+		if (r->processes[i].kin.keeper == keeper && find_open(r, i))
 			return true;
 	}
 	return false;
@@ -160,6 +159,8 @@ static bool is_told_with_berth(const struct holder_report *r, size_t process)
 /* Whether its parent has a socket too: then the parent is the one to end. */
 static bool has_parent_there(const struct holder_report *r, const struct holder_process *p)
 {
+	if (p->kin.keeper != 0)
+		return false; /* it is to end with its berth, as the parent is */
 	for (size_t i = 0; i < r->n_processes; i++) {
 		if (r->processes[i].details.process.pid == p->details.process.parent)
 			return true;
@@ -168,18 +169,37 @@ static bool has_parent_there(const struct holder_report *r, const struct holder_
 }
 
 /* A worker would be started again: it's berth that must end. */
-static void say_end(const struct changes *c, const struct holder_process *p, bool is_berth,
-		    const char *before)
+static void say_end(const struct changes *c, const struct holder_process *p, const char *before)
 {
+	const struct kin_berth *kin = &p->kin;
 	char name[NAME_TEXT_MAX], keeper[UNIT_TEXT_MAX];
 
-	if (p->berth)
-		(void)snprintf(name, sizeof(name), "berth (pid %d)", p->berth);
-	else
-		(void)name_text(p, name);
 	keeper_text(p, keeper);
-	say(c, "%send %s%s%s", before, name, keeper,
-	    is_berth || p->berth ? ": its workers end with it" : "");
+	if (kin->keeper)
+		say(c, "%send %s (pid %d)%s%s%s: its workers end with it", before, kin->keeper_name,
+		    kin->keeper, kin->app[0] ? ", berth app " : "", kin->app, keeper);
+	else
+		say(c, "%send %s%s", before, name_text(p, name), keeper);
+}
+
+/* Nobody is there who would end them together. */
+static void say_left_over(const struct changes *c)
+{
+	const struct holder_report *r = c->report;
+	char pids[LEFT_OVER_MAX * PID_TEXT_MAX + 1] = "";
+	size_t n = 0, used = 0;
+
+	for (size_t i = 0; i < r->n_processes; i++) {
+		const struct holder_process *p = &r->processes[i];
+
+		if (!p->kin.is_left_over || !find_open(r, i) || n++ >= LEFT_OVER_MAX)
+			continue;
+		used += (size_t)snprintf(pids + used, sizeof(pids) - used, " %d",
+					 p->details.process.pid);
+	}
+	if (n > 0)
+		say(c, "end what a berth that died has left over: kill%s%s", pids,
+		    n > LEFT_OVER_MAX ? ", and ask again" : "");
 }
 
 static void say_whom_to_end(const struct changes *c)
@@ -189,11 +209,11 @@ static void say_whom_to_end(const struct changes *c)
 
 	for (size_t i = 0; i < r->n_processes; i++) {
 		const struct holder_process *p = &r->processes[i];
-		const struct holder_open *open = find_open(r, i);
 
-		if (!open || has_parent_there(r, p) || is_told_with_berth(r, i) || n++ >= NAMED_MAX)
+		if (!find_open(r, i) || p->kin.is_left_over || has_parent_there(r, p) ||
+		    is_told_with_berth(r, i) || n++ >= NAMED_MAX)
 			continue;
-		say_end(c, p, open->role == HOLDER_ROLE_BERTH, n > 1 ? "and " : "");
+		say_end(c, p, n > 1 ? "and " : "");
 	}
 	if (n > NAMED_MAX)
 		say(c, "and end %zu processes more", n - NAMED_MAX);
@@ -312,6 +332,7 @@ void why_changes(const struct holder_report *r, why_emit *emit, void *arg)
 	if (r->outcome != HOLDERS_HELD)
 		return;
 	say_whom_to_end(&c);
+	say_left_over(&c);
 	if (r->n_hidden > 0 && has_unseen_process(r))
 		say(&c, "run `berth why` as root to see the processes of other users");
 	if (s->n_by_state[SOCKET_LISTENING] == 0)
