@@ -96,7 +96,7 @@ _berth() {
 	ps | scale) _berth_client '--name --json --help -h' ;;
 	upgrade) _berth_client '--name --binary --json --help -h' ;;
 	why) mapfile -t COMPREPLY < <(compgen -W '--json --help -h' -- "$word") ;;
-	help) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word") ;;
+	help) mapfile -t COMPREPLY < <(compgen -W "$verbs help" -- "$word") ;;
 	esac
 }
 

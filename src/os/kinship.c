@@ -16,9 +16,10 @@
 #include "os/procfs.h"
 #include "os/spawn.h"
 
-#define LIMITS_MAX 4096 /* more than /proc/PID/limits ever has */
-#define FDINFO_MAX 1024 /* of a pidfd's, the line that we want is among the first */
-#define LINK_MAX   32   /* "anon_inode:[pidfd]"; since Linux 6.9 "pidfd:[123]" */
+#define COMMAND_MAX 4352 /* a path and an option */
+#define LIMITS_MAX  4096 /* more than /proc/PID/limits ever has */
+#define FDINFO_MAX  1024 /* of a pidfd's, the line that we want is among the first */
+#define LINK_MAX    32   /* "anon_inode:[pidfd]"; since Linux 6.9 "pidfd:[123]" */
 
 static const char run_prefix[] = "BERTH_RUN=";
 static const char app_prefix[] = "BERTH_APP=";
@@ -94,6 +95,22 @@ pid_t kinship_origin(pid_t pid)
 bool kinship_app(pid_t pid, char *ret_app, size_t size)
 {
 	return find_variable(pid, app_prefix, ret_app, size);
+}
+
+bool kinship_was_adopted(pid_t keeper)
+{
+	static const char option[] = "--adopt";
+	own_fd process_fd = open_process(keeper);
+	char command[COMMAND_MAX];
+	ssize_t size = -ESRCH;
+	size_t name_size;
+
+	if (process_fd >= 0)
+		size = procfs_read_text(process_fd, "cmdline", command, sizeof(command));
+	if (size <= 0)
+		return false;
+	name_size = strlen(command) + 1;
+	return (size_t)size > name_size && strcmp(command + name_size, option) == 0;
 }
 
 static bool is_pidfd(int fds_fd, const char *name)

@@ -29,6 +29,9 @@ pid_t kinship_origin(pid_t pid);
  */
 bool kinship_app(pid_t pid, char *ret_app, size_t size);
 
+/* Whether a keeper took the place of one that died. Blocks as kinship_app() does. Any thread. */
+bool kinship_was_adopted(pid_t keeper);
+
 typedef void kinship_visit(pid_t pid, void *arg);
 
 /*

@@ -91,11 +91,25 @@ static void keep_watch(pid_t watched, void *arg)
 	k->watches[k->n_watches++] = (struct kin_watch){ .watched = watched, .by = w->pid };
 }
 
-static int keep_watches_of(struct kin *k, pid_t pid)
+/*
+ * Whether a berth may have workers that are nobody's children, so that only its pidfds
+ * tell of them. All workers of a keeper that is no dead one's successor are its children.
+ */
+static bool has_lost_a_keeper(const struct kin *k, const struct procfs_process *p)
 {
-	struct watcher w = { .kin = k, .pid = pid };
+	const struct procfs_process *parent = find_process(k, p->parent);
 
-	if (kinship_for_each_watched(pid, keep_watch, &w) < 0 && find_process(k, pid))
+	if (kin_is_keeper(p->comm))
+		return kinship_was_adopted(p->pid);
+	return strcmp(p->comm, primary_name) == 0 && !(parent && kin_is_keeper(parent->comm));
+}
+
+static int keep_watches_of(struct kin *k, const struct procfs_process *p)
+{
+	struct watcher w = { .kin = k, .pid = p->pid };
+	int err = kinship_for_each_watched(p->pid, keep_watch, &w);
+
+	if ((err == -EACCES || err == -EPERM) && has_lost_a_keeper(k, p))
 		k->is_blind = true;
 	return w.has_failed ? -ENOMEM : 0;
 }
@@ -107,7 +121,7 @@ int kin_init(struct kin *ret_kin)
 
 	for (size_t i = 0; !err && i < k.n; i++) {
 		if (kin_is_berth(k.processes[i].comm))
-			err = keep_watches_of(&k, k.processes[i].pid);
+			err = keep_watches_of(&k, &k.processes[i]);
 	}
 	if (err)
 		kin_done(&k);

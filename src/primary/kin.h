@@ -19,7 +19,7 @@ struct kin {
 	size_t n, size;
 	struct kin_watch *watches; /* who has a pidfd of whom */
 	size_t n_watches, watches_size;
-	bool is_blind; /* there is a berth that we may not look into */
+	bool is_blind; /* there is a berth whose workers nobody tells us */
 };
 
 /* What a process is to berth: @keeper is 0, and the texts are empty, where there's none. */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/escape.h"
-#include "core/advice.h"
+#include "primary/rights.h"
 
 #define MS_PER_S  1000
 #define NAMED_MAX 4 /* processes that are told to end; more are counted */
@@ -59,7 +59,7 @@ static const char *unknown_holder(const struct holder_search *s)
 const char *why_summary(const struct holder_report *r, char ret_text[static WHY_TEXT_MAX])
 {
 	const struct addr *wanted = &r->search.wish.addr;
-	char advice[ADVICE_TEXT_MAX], subject[SUBJECT_MAX], user[PROCFS_USER_MAX];
+	char subject[SUBJECT_MAX], user[PROCFS_USER_MAX];
 
 	subject_text(wanted, subject);
 	switch (r->outcome) {
@@ -76,9 +76,7 @@ const char *why_summary(const struct holder_report *r, char ret_text[static WHY_
 	case HOLDERS_NOT_PERMITTED:
 	case HOLDERS_UNUSABLE:
 	case HOLDERS_CHANGED:
-		(void)advice_for_bind(r->bind_error, wanted, procfs_unprivileged_port_start(),
-				      advice);
-		(void)snprintf(ret_text, WHY_TEXT_MAX, "%s", advice);
+		(void)rights_advice(r->bind_error, wanted, true, ret_text, WHY_TEXT_MAX);
 		break;
 	}
 	return ret_text;

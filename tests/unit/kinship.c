@@ -20,10 +20,10 @@
 #define ORIGIN 4194303 /* the largest pid there can be */
 
 /* Waits until the child has executed its program, which closes the pipe. */
-static pid_t start(char *const *envp, uint64_t mark)
+static pid_t start_as(char *argument, char *const *envp, uint64_t mark)
 {
-	static char program[] = "/bin/sleep", time[] = "1000";
-	char *argv[] = { program, time, NULL };
+	static char program[] = "keeper";
+	char *argv[] = { program, argument, NULL };
 	struct rlimit limit;
 	int line[2];
 	char byte;
@@ -35,13 +35,20 @@ static pid_t start(char *const *envp, uint64_t mark)
 		(void)getrlimit(RLIMIT_RTTIME, &limit);
 		limit.rlim_cur = mark ? mark : limit.rlim_cur;
 		(void)setrlimit(RLIMIT_RTTIME, &limit);
-		(void)execve(program, argv, envp);
+		(void)execve("/proc/self/exe", argv, envp);
 		_exit(127);
 	}
 	(void)close(line[1]);
 	ck_assert_int_eq(read(line[0], &byte, 1), 0);
 	(void)close(line[0]);
 	return pid;
+}
+
+static pid_t start(char *const *envp, uint64_t mark)
+{
+	static char argument[] = "wait";
+
+	return start_as(argument, envp, mark);
 }
 
 static void end(pid_t pid)
@@ -133,15 +140,34 @@ START_TEST(who_is_watched_is_read_from_pidfds_and_who_was_reaped_is_not)
 }
 END_TEST
 
-int main(void)
+START_TEST(a_keeper_in_a_dead_ones_place_is_known_by_its_command_line)
+{
+	static char first[] = "/usr/libexec/berth/berthd", later[] = "--adopt";
+	char *none[] = { NULL };
+	pid_t pid = start_as(first, none, 0);
+
+	ck_assert(!kinship_was_adopted(pid));
+	end(pid);
+	pid = start_as(later, none, 0);
+	ck_assert(kinship_was_adopted(pid));
+	end(pid);
+	ck_assert(!kinship_was_adopted(pid));
+}
+END_TEST
+
+int main(int argc, char **argv)
 {
 	const TTest *const tests[] = {
 		the_origin_is_read_from_the_mark_also_without_an_environment,
 		the_origin_is_read_from_the_environment_where_there_is_no_mark,
 		whoever_has_neither_has_no_origin,
 		the_app_is_read_from_the_environment_and_cut,
+		a_keeper_in_a_dead_ones_place_is_known_by_its_command_line,
 		who_is_watched_is_read_from_pidfds_and_who_was_reaped_is_not,
 	};
 
+	(void)argv;
+	if (argc > 1) /* one that the tests look at */
+		return pause();
 	return RUN_SUITE("kinship", tests);
 }
