@@ -15,13 +15,14 @@
 #include "control/control_socket.h"
 #include "prog/client_find.h"
 
-#define ANSWER_MAX_MS    10000L
-#define ANSWER_MAX       ((size_t)16 * 1024 * 1024) /* bytes; 1000 workers at 64 ports are fewer */
-#define STATUS_ERROR     400
-#define STATUS_FORBIDDEN 403
-#define MESSAGE_MAX      2048
-#define ORIGIN           "http://localhost"
-#define TARGET_URL_MAX   256
+#define ANSWER_MAX_MS        10000L
+#define ANSWER_MAX           ((size_t)16 * 1024 * 1024) /* bytes; 1000 workers at 64 ports are fewer */
+#define STATUS_ERROR         400
+#define STATUS_FORBIDDEN     403
+#define STATUS_UNPROCESSABLE 422 /* what was asked for can never be had */
+#define MESSAGE_MAX          2048
+#define ORIGIN               "http://localhost"
+#define TARGET_URL_MAX       256
 
 struct client {
 	CURL *curl;
@@ -177,7 +178,11 @@ enum client_exit client_complain(const char *who, int err, const struct client_r
 		return complain_error(who, -EPROTO);
 	(void)fprintf(stderr, "%s: %s\n", who,
 		      escape_text(message, strlen(message), shown, sizeof(shown)));
-	return reply->status == STATUS_FORBIDDEN ? CLIENT_NOT_PERMITTED : CLIENT_FAILED;
+	switch (reply->status) {
+	case STATUS_FORBIDDEN: return CLIENT_NOT_PERMITTED;
+	case STATUS_UNPROCESSABLE: return CLIENT_USAGE;
+	default: return CLIENT_FAILED;
+	}
 }
 
 enum client_exit client_ask(const char *who, const char *name, const struct client_request *request,

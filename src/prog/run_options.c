@@ -170,10 +170,30 @@ static enum run_options_result add_private(struct app_config *c, const char *val
 	return add_port("--private", value, c->private_ports, &c->n_private);
 }
 
+/* What tells a worker who it is: see core/worker_args. */
+static bool is_our_variable(const char *key, size_t size)
+{
+	static const char *const names[] = {
+		"BERTH_APP",        "BERTH_SLOT", "BERTH_WORKERS",
+		"BERTH_GENERATION", "BERTH_RUN",  "NODE_APP_INSTANCE"
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strlen(names[i]) == size && strncmp(names[i], key, size) == 0)
+			return true;
+	}
+	return false;
+}
+
 static enum run_options_result add_env(struct app_config *c, const char *value)
 {
-	if (value[0] == '=' || !strchr(value, '='))
+	size_t key_size = strcspn(value, "=");
+
+	if (key_size == 0 || value[key_size] == '\0')
 		return wrong("--env '%s' must be of the form KEY=VALUE", value);
+	if (is_our_variable(value, key_size))
+		return wrong("--env '%s': berth sets %.*s itself, for every worker", value,
+			     (int)key_size, value);
 	return strv_set_variable(&c->env, value) ? RUN_OPTIONS_OK : no_memory();
 }
 
@@ -240,7 +260,8 @@ static enum run_options_result set_probe(struct app_config *c, const char *value
 {
 	enum probe_error e = probe_parse(value, &c->probe);
 
-	return e == PROBE_OK ? RUN_OPTIONS_OK : wrong("--probe '%s' %s", value, probe_error_text(e));
+	return e == PROBE_OK ? RUN_OPTIONS_OK
+			     : wrong("--probe '%s' %s", value, probe_error_text(e));
 }
 
 static enum run_options_result set_probe_interval(struct app_config *c, const char *value)

@@ -78,6 +78,18 @@ def test_where_nothing_runs_it_is_said_how_to_start_it(ask, verb):
     assert "start one with berth run --name web -- COMMAND" in done.stderr
 
 
+@needs_root
+@pytest.mark.parametrize("verb", [["ps"], ["scale", "2"], ["upgrade"]], ids=" ".join)
+def test_a_user_without_a_directory_for_sockets_is_told_of_it(berth, environment, verb):
+    bare = {k: v for k, v in environment.items() if not k.endswith("RUNTIME_DIR")}
+    done = berth(*verb, user="nobody", env=bare)
+    assert done.returncode == NO_PRIMARY, done
+    assert "neither BERTH_RUNTIME_DIR nor XDG_RUNTIME_DIR names a directory" in done.stderr
+    done = berth(*verb, user="nobody", env={**bare, "XDG_RUNTIME_DIR": "/nowhere"})
+    assert done.returncode == NO_PRIMARY, done
+    assert "start one with berth run" in done.stderr
+
+
 def test_what_was_left_behind_is_not_taken_for_a_primary(stand, ask):
     stand.process.kill()
     stand.process.wait()
@@ -163,7 +175,7 @@ def test_scale_takes_a_number_or_a_change(stand, ask, amount, said, n):
 
 def test_scale_that_is_refused_says_why(stand, ask):
     done = ask("scale", "+100")
-    assert done.returncode == FAILED, done
+    assert done.returncode == USAGE, done
     assert done.stderr == "berth scale: 102 workers are \\xff not to be had.\n"
 
 
