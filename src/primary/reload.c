@@ -10,11 +10,32 @@
 #include <string.h>
 
 #include "base/container_of.h"
+#include "base/escape.h"
 #include "os/clock.h"
 #include "primary/berths.h"
 
 #define TAIL_SHOWN_MAX 300
 #define PERCENT_SHARE  (UINT32_MAX / 100)
+
+/* As much as there is room for, cut between two characters: programs read it as JSON. */
+static void write_text(char ret_text[static RELOAD_TEXT_MAX], const char *format, va_list arguments)
+{
+	char whole[2 * RELOAD_TEXT_MAX];
+
+	(void)vsnprintf(whole, sizeof(whole), format, arguments);
+	(void)escape_text(whole, strlen(whole), ret_text, RELOAD_TEXT_MAX);
+}
+
+/* How it ended, or why it is being undone. */
+__attribute__((format(printf, 2, 3))) static void set_message(struct reload *r, const char *format,
+							      ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_text(r->message, format, arguments);
+	va_end(arguments);
+}
 
 __attribute__((format(printf, 4, 5))) static void say(struct reload *r, enum message_level level,
 						      const char *event, const char *format, ...)
@@ -27,7 +48,7 @@ __attribute__((format(printf, 4, 5))) static void say(struct reload *r, enum mes
 	step->at_ms = clock_ms();
 	step->event = event;
 	va_start(arguments, format);
-	(void)vsnprintf(step->text, sizeof(step->text), format, arguments);
+	write_text(step->text, format, arguments);
 	va_end(arguments);
 	output_say(r->output, level, event, "reload %llu: %s", (unsigned long long)r->number,
 		   step->text);
@@ -171,7 +192,7 @@ static void welcome(struct reload *r)
 	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++) {
 		const struct worker *w;
 
-		if (r->rollout.slots[slot - 1] != ROLLOUT_SLOT_TRYING)
+		if (!rollout_is_tried(&r->rollout, slot))
 			continue;
 		w = fleet_find_candidate(r->fleet, slot);
 		if (w && w->state == WORKER_READY)
@@ -185,8 +206,7 @@ static void end(struct reload *r)
 {
 	rollout_has_left(&r->rollout);
 	if (r->rollout.phase == ROLLOUT_DONE) {
-		(void)snprintf(r->message, sizeof(r->message), "%s serves as generation %u",
-			       app_of(r), r->to);
+		set_message(r, "%s serves as generation %u", app_of(r), r->to);
 		say(r, MESSAGE_INFO, "reloaded", "done after %.1f s: %s", since_s(r), r->message);
 	} else {
 		say(r, MESSAGE_ERROR, "rolled_back",
@@ -268,10 +288,11 @@ void reload_note_failed(struct reload *r, const struct worker *w, const char *wh
 	if (w && w->process)
 		(void)output_last_lines(r->output, process_pid(w->process), tail, sizeof(tail));
 	if (w)
-		(void)snprintf(r->message, sizeof(r->message), "%s.%u %s%s%s", app_of(r), w->slot,
-			       why, tail[0] ? "; it wrote last: " : "", tail);
+		set_message(r, "%s.%u %s%s%s", app_of(r), w->slot, why,
+			    tail[0] ? "; it wrote last: " : "", tail);
 	else
-		(void)snprintf(r->message, sizeof(r->message), "%s", why);
+		set_message(r, "%s", why);
+	keep_save(r->keep); /* a successor must not take it for good because it comes up again */
 	look_soon(r);
 }
 
@@ -338,8 +359,7 @@ int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret
 	r->next_number = *ret_number;
 	r->has_next = true;
 	if (reload_is_open(r)) {
-		(void)snprintf(r->message, sizeof(r->message), "reload %llu takes its place",
-			       (unsigned long long)*ret_number);
+		set_message(r, "reload %llu takes its place", (unsigned long long)*ret_number);
 		r->has_failed = true;
 	}
 	look_soon(r);
@@ -362,7 +382,7 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 		return -EBUSY;
 	if (reload_is_open(r)) {
 		*ret_number = r->number;
-		(void)snprintf(r->message, sizeof(r->message), "undone by uid %u", (unsigned)uid);
+		set_message(r, "undone by uid %u", (unsigned)uid);
 		r->has_failed = true;
 		look_soon(r);
 		return 0;
@@ -425,7 +445,7 @@ static void look_at_slots(struct reload *r)
 		if (member && member->generation == r->to)
 			what = ROLLOUT_SLOT_NEW;
 		else if (fleet_find_candidate(r->fleet, slot))
-			what = ROLLOUT_SLOT_TRYING;
+			what = member ? ROLLOUT_SLOT_TRYING : ROLLOUT_SLOT_REPLACING;
 		r->rollout.slots[slot - 1] = (unsigned char)what;
 	}
 }
