@@ -405,6 +405,26 @@ def test_after_the_death_of_its_keeper_a_worker_is_still_one_of_berths(
     family.end()
 
 
+def test_a_workers_child_that_has_run_away_from_it_is_still_one_of_berths(
+    berth_run, place, why, steered
+):
+    port = clients.free_port()
+    listen = " ".join(map(str, [*apps.listen_on(place), f"4:127.0.0.1:{port}"]))
+    run = berth_run(
+        ["-n", 1, "--private", port, "--", "sh", "-c", f"setsid --fork {listen}; exec sleep 1000"],
+        tier=steered,
+    )
+    run.wait_for("listening ")
+    family = Family(run)
+    family.kill_keeper()
+    answer = why(port)
+    (runaway,) = answer.pids()
+    assert answer.process(runaway)["parent"] == os.getpid()
+    assert answer.process(runaway)["role"] == "worker"
+    assert answer.process(runaway)["berth"] == family.keeper
+    family.end()
+
+
 def test_a_worker_whose_keeper_and_primary_have_died_is_told_as_left_over(
     berth_run, programs, why, tier
 ):
