@@ -430,10 +430,13 @@ def test_a_worker_whose_keeper_and_primary_have_died_is_told_as_left_over(
 ):
     port = clients.free_port()
     run = berth_run(["-n", 2, "--name", "shop", "--", programs.hello, port], tier=tier)
-    run.wait_listening(2)
+    run.wait_for("listens on port", count=2)  # their own words: no call is under way any more
     workers = sorted(run.workers().values())
-    primary = Family(run).stop_primary()
-    for pid in (run.pid, primary):
+    primary = Family(run).primary()
+    # The other way round the kernel wakes the primary: its process group is an orphan's then.
+    os.kill(run.pid, signal.SIGSTOP)
+    procs.wait_until(lambda: procs.state_of(run.pid) == "T", "the keeper stands still")
+    for pid in (primary, run.pid):
         os.kill(pid, signal.SIGKILL)
         procs.wait_until_gone(pid)
     answer = why(port)
