@@ -4,9 +4,11 @@
  */
 #include "prog/ps_text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/own.h"
 
 #define SHOWN_MAX  256 /* of one text, with its NUL */
 #define LABEL_MAX  (SHOWN_MAX + 24)
@@ -109,32 +111,64 @@ static bool print_slots(json_t *app, FILE *out)
 	return true;
 }
 
+struct berth_line {
+	json_int_t slot, n_steered, n_migrated;
+	size_t place; /* as the primary has it: the order in which they were opened */
+};
+
+static int compare_berths(const void *a, const void *b)
+{
+	const struct berth_line *x = a, *y = b;
+
+	if (x->slot != y->slot)
+		return x->slot < y->slot ? -1 : 1;
+	return (x->place > y->place) - (x->place < y->place);
+}
+
+/* By rising slot. Returns NULL for what is no list of berths, or without memory. */
+static struct berth_line *read_berths(json_t *berths)
+{
+	size_t n = json_array_size(berths);
+	own_free struct berth_line *lines = calloc(n + 1, sizeof(*lines));
+	json_t *berth;
+	size_t i;
+
+	if (!lines)
+		return NULL;
+	json_array_foreach(berths, i, berth)
+	{
+		lines[i].place = i;
+		if (json_unpack(berth, "{s:I, s:I, s:I}", "slot", &lines[i].slot, "steered",
+				&lines[i].n_steered, "migrated_in", &lines[i].n_migrated) < 0)
+			return NULL;
+	}
+	qsort(lines, n, sizeof(*lines), compare_berths);
+	return take_ptr(lines);
+}
+
 static bool print_port(json_t *port, FILE *out)
 {
 	char address_shown[SHOWN_MAX], kind_shown[SHOWN_MAX];
 	const char *address, *kind;
-	json_t *berths, *berth;
-	size_t i;
+	own_free struct berth_line *lines = NULL;
+	json_t *berths;
 
 	if (json_unpack(port, "{s:s, s:s, s:o}", "address", &address, "kind", &kind, "berths",
 			&berths) < 0)
+		return false;
+	lines = read_berths(berths);
+	if (!lines)
 		return false;
 	(void)shown(address, address_shown);
 	(void)shown(kind, kind_shown);
 	if (json_array_size(berths) == 0)
 		(void)fprintf(out, "%-24s %-8s %5s\n", address_shown, kind_shown, "-");
-	json_array_foreach(berths, i, berth)
-	{
-		json_int_t slot, n_steered, n_migrated;
-
-		if (json_unpack(berth, "{s:I, s:I, s:I}", "slot", &slot, "steered", &n_steered,
-				"migrated_in", &n_migrated) < 0)
-			return false;
+	for (size_t i = 0; i < json_array_size(berths); i++)
 		(void)fprintf(out,
 			      "%-24s %-8s %5" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
 			      " %12" JSON_INTEGER_FORMAT "\n",
-			      address_shown, kind_shown, slot, n_steered, n_migrated);
-	}
+			      address_shown, kind_shown, lines[i].slot, lines[i].n_steered,
+			      lines[i].n_migrated);
 	return true;
 }
 

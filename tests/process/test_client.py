@@ -1,5 +1,6 @@
 """`berth ps`, `berth scale` and `berth upgrade`, against the API over a made-up primary."""
 
+import contextlib
 import json
 import os
 import signal
@@ -140,6 +141,37 @@ def test_what_is_no_primary_is_told(directory, ask):
 
 
 # ps and scale
+
+
+def test_ps_shows_berths_by_slot(stand, ask, directory):
+    app = stand.get("/v1/app")[2]
+    (port,) = app["ports"]
+    port["berths"] = [{"slot": s, "steered": n, "migrated_in": 0}
+                      for s, n in [(2, 20), (10, 100), (1, 11), (2, 21), (1, 10)]]  # fmt: skip
+    body = json.dumps(app).encode()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(directory / "other.sock"))
+        server.listen()
+
+        def answer():
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        if connection.recv(65536):  # else it only asked whether we live
+                            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+                            connection.sendall(head.encode() + body)
+                            return
+
+        primary = threading.Thread(target=answer)
+        primary.start()
+        done = ask("ps", "--name", "other")
+        primary.join()
+    assert done.returncode == DONE, done
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("127.0.0.1:8000")]
+    assert [(row[-3], row[-2]) for row in rows] == [
+        ("1", "11"), ("1", "10"), ("2", "20"), ("2", "21"), ("10", "100")
+    ]  # fmt: skip
 
 
 def test_ps_shows_workers_and_ports(stand, ask):

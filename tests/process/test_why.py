@@ -405,15 +405,38 @@ def test_after_the_death_of_its_keeper_a_worker_is_still_one_of_berths(
     family.end()
 
 
+def test_a_workers_child_that_has_run_away_from_it_is_still_one_of_berths(
+    berth_run, place, why, steered
+):
+    port = clients.free_port()
+    listen = " ".join(map(str, [*apps.listen_on(place), f"4:127.0.0.1:{port}"]))
+    run = berth_run(
+        ["-n", 1, "--private", port, "--", "sh", "-c", f"setsid --fork {listen}; exec sleep 1000"],
+        tier=steered,
+    )
+    run.wait_for("listening ")
+    family = Family(run)
+    family.kill_keeper()
+    answer = why(port)
+    (runaway,) = answer.pids()
+    assert answer.process(runaway)["parent"] == os.getpid()
+    assert answer.process(runaway)["role"] == "worker"
+    assert answer.process(runaway)["berth"] == family.keeper
+    family.end()
+
+
 def test_a_worker_whose_keeper_and_primary_have_died_is_told_as_left_over(
     berth_run, programs, why, tier
 ):
     port = clients.free_port()
     run = berth_run(["-n", 2, "--name", "shop", "--", programs.hello, port], tier=tier)
-    run.wait_listening(2)
+    run.wait_for("listens on port", count=2)  # their own words: no call is under way any more
     workers = sorted(run.workers().values())
-    primary = Family(run).stop_primary()
-    for pid in (run.pid, primary):
+    primary = Family(run).primary()
+    # The other way round the kernel wakes the primary: its process group is an orphan's then.
+    os.kill(run.pid, signal.SIGSTOP)
+    procs.wait_until(lambda: procs.state_of(run.pid) == "T", "the keeper stands still")
+    for pid in (primary, run.pid):
         os.kill(pid, signal.SIGKILL)
         procs.wait_until_gone(pid)
     answer = why(port)
