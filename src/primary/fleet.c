@@ -391,6 +391,7 @@ void fleet_resume(struct fleet *f, const struct state *s)
 	f->started_at_ms = s->app.started_at_ms;
 	f->n_wanted = f->home.n_workers = s->app.n_wanted;
 	f->n_ready = s->app.n_ready;
+	f->home.has_served = f->n_ready > 0;
 	f->exit_code = s->app.exit_code;
 	f->is_stopping = s->app.flags & STATE_APP_STOPPING;
 	f->has_said_ready = s->app.flags & STATE_APP_SAID_READY;

@@ -115,8 +115,8 @@ static void on_tree_gone(struct process *p)
 /* Whether trying again could help; if not, with which code berth exits. */
 static int hopeless(const struct worker *w, const struct spawn_failure *failure)
 {
-	if (w->role == WORKER_CANDIDATE)
-		return 0; /* there are others who serve */
+	if (w->role == WORKER_CANDIDATE || w->home->has_served)
+		return 0; /* it could run, and others may still serve */
 	if (failure->stage == SPAWN_STAGE_FILTER && failure->error == EBUSY)
 		return EXIT_FAILURE; /* another supervisor's filter is in force: there can be one */
 	if (failure->stage != SPAWN_STAGE_EXEC || w->home->n_runs > w->home->n_workers)
@@ -384,6 +384,7 @@ static void release(struct worker *w)
 static void note_ready(struct worker *w)
 {
 	w->was_ready = true;
+	w->home->has_served = true;
 	if (w->role == WORKER_MEMBER)
 		worker_become_member(w); /* it was on trial, where there's more to be than to listen */
 	w->home->on_ready(w);

@@ -30,6 +30,7 @@ struct worker_home {
 	struct spawn_inherited inherited;
 	unsigned n_workers;
 	uint64_t n_runs; /* of all workers, ever */
+	bool has_served; /* one of them has been ready, at some time */
 
 	void (*on_ready)(struct worker *w);
 
