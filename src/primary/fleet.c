@@ -142,15 +142,40 @@ void fleet_send_away(struct fleet *f, unsigned slot, bool must_stay)
 	send_away(f, f->workers[slot - 1], must_stay);
 }
 
+/* What --listen names: a member must listen at all of it. */
+static struct readiness_ports named_ports(const struct fleet *f)
+{
+	struct readiness_ports set = { { 0 } };
+
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (f->ports->at[i] && f->ports->at[i]->is_named)
+			readiness_add(&set, i);
+	return set;
+}
+
+/* Whoever has, or had, the slot. */
+static const struct worker *predecessor(const struct fleet *f, unsigned slot)
+{
+	if (f->workers[slot - 1])
+		return f->workers[slot - 1];
+	for (const struct worker *w = f->others; w; w = w->next)
+		if (w->slot == slot && w->role == WORKER_LEAVING)
+			return w;
+	return NULL;
+}
+
 struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation)
 {
-	const struct worker *member = f->workers[slot - 1];
+	const struct worker *before = predecessor(f, slot);
 	struct worker *w = add_worker(f, slot, WORKER_CANDIDATE, generation);
 
 	if (!w)
 		return NULL;
-	if (member)
-		w->wanted = worker_readiness(member).listens;
+	if (before)
+		w->wanted = worker_readiness(before).listens;
+	/* One that has died, or comes up itself, is no example. */
+	if (readiness_is_empty(&w->wanted))
+		w->wanted = named_ports(f);
 	worker_event(w, EV_START);
 	return w;
 }
@@ -288,17 +313,6 @@ static bool is_first_time(struct process *process, const struct port *port)
 
 	*word |= bit;
 	return is_first;
-}
-
-/* What --listen names: a member must listen at all of it. */
-static struct readiness_ports named_ports(const struct fleet *f)
-{
-	struct readiness_ports set = { { 0 } };
-
-	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
-		if (f->ports->at[i] && f->ports->at[i]->is_named)
-			readiness_add(&set, i);
-	return set;
 }
 
 void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port)

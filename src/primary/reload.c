@@ -127,11 +127,26 @@ static uint32_t undo_ms(const struct reload *r)
 	return r->fleet->ports->steer && !r->is_undo ? r->config->undo_ms : 0;
 }
 
+/* All of this may be done twice, too. */
+static void settle(struct reload *r)
+{
+	struct fleet *f = r->fleet;
+
+	for (unsigned slot = 1; r->is_undo && slot <= f->n_wanted; slot++) {
+		const struct worker *member = f->workers[slot - 1];
+		struct worker *back = fleet_find_leaving(f, slot, r->to);
+
+		if (back && (!member || member->generation != r->to))
+			fleet_promote(f, back, false);
+	}
+	fleet_let_go(f, r->from, undo_ms(r));
+}
+
 static void commit(struct reload *r)
 {
 	r->fleet->generation = r->to;
 	keep_save(r->keep);
-	fleet_let_go(r->fleet, r->from, undo_ms(r));
+	settle(r);
 	say(r, MESSAGE_INFO, "reload_final", "generation %u is final after %.1f s%s", r->to,
 	    since_s(r), fleet_n_leaving(r->fleet) ? "; old workers end their connections" : "");
 }
@@ -156,12 +171,28 @@ static void act(struct reload *r, enum rollout_act what, unsigned slot)
 static void put_back(struct reload *r, unsigned slot)
 {
 	struct fleet *f = r->fleet;
+	const struct worker *member = f->workers[slot - 1];
 	struct worker *old = fleet_find_leaving(f, slot, r->from);
 
+	if (member && member->generation != r->to)
+		return;
 	if (old)
 		fleet_promote(f, old, false);
-	else if (f->workers[slot - 1] && f->workers[slot - 1]->generation == r->to)
+	else if (member)
 		fleet_send_away(f, slot, false);
+}
+
+/* What remains to be done, as a successor finds it: all of this may be done twice. */
+static void go_back(struct reload *r)
+{
+	struct fleet *f = r->fleet;
+
+	berths_clear_canary(f->ports);
+	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++)
+		put_back(r, slot);
+	fleet_dismiss_candidates(f);
+	fleet_let_go(f, r->from, 0);
+	fleet_start_missing(f);
 }
 
 static void undo(struct reload *r)
@@ -176,12 +207,7 @@ static void undo(struct reload *r)
 	keep_save(r->keep);
 	say(r, MESSAGE_ERROR, "reload_undo", "rolling back to generation %u: %s", r->from,
 	    r->message);
-	berths_clear_canary(f->ports);
-	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++)
-		if (r->rollout.slots[slot - 1] != ROLLOUT_SLOT_OLD)
-			put_back(r, slot);
-	fleet_dismiss_candidates(f);
-	fleet_start_missing(f);
+	go_back(r);
 }
 
 /* --- one look --- */
@@ -390,7 +416,10 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 	if (r->rollout.phase == ROLLOUT_UNDOING || r->is_undo || !back_to ||
 	    back_to == r->fleet->generation || !can_come_back(r))
 		return -ENOENT;
-	*ret_number = ++r->number;
+	/* One that waits for its turn is not begun any more. */
+	r->number = (r->has_next ? r->next_number : r->number) + 1;
+	r->has_next = false;
+	*ret_number = r->number;
 	r->is_undo = true;
 	r->began_ms = clock_ms();
 	r->from = r->fleet->generation;
@@ -398,8 +427,7 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 	r->fleet->generation = back_to;
 	r->rollout.phase = ROLLOUT_SETTLING;
 	keep_save(r->keep);
-	for (unsigned slot = 1; slot <= r->fleet->n_wanted; slot++)
-		fleet_promote(r->fleet, fleet_find_leaving(r->fleet, slot, back_to), false);
+	settle(r);
 	say(r, MESSAGE_INFO, "undone", "generation %u serves again (uid %u)", back_to,
 	    (unsigned)uid);
 	look_soon(r);
@@ -484,6 +512,12 @@ void reload_go_on(struct reload *r)
 {
 	if (r->rollout.phase != ROLLOUT_CANARY)
 		berths_clear_canary(r->fleet->ports);
+	if (r->fleet->is_stopping)
+		return;
+	if (r->rollout.phase == ROLLOUT_UNDOING)
+		go_back(r);
+	else if (r->rollout.phase == ROLLOUT_SETTLING)
+		settle(r);
 	if (rollout_is_running(&r->rollout) || r->has_next)
 		look_soon(r);
 }

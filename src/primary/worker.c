@@ -125,11 +125,11 @@ static void on_tree_gone(struct process *p)
 /* Whether trying again could help; if not, with which code berth exits. */
 static int hopeless(const struct worker *w, const struct spawn_failure *failure)
 {
-	if (w->role == WORKER_CANDIDATE)
-		return 0; /* there are others who serve */
+	if (w->role == WORKER_CANDIDATE || w->home->has_begun)
+		return 0; /* it could run, and others may still serve */
 	if (failure->stage == SPAWN_STAGE_FILTER && failure->error == EBUSY)
 		return EXIT_FAILURE; /* another supervisor's filter is in force: there can be one */
-	if (failure->stage != SPAWN_STAGE_EXEC || w->home->has_begun)
+	if (failure->stage != SPAWN_STAGE_EXEC)
 		return 0;
 	return failure->error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
@@ -350,7 +350,7 @@ void worker_back_off(struct worker *w)
 	worker_arm(w);
 }
 
-void worker_stand_still(struct worker *w)
+static void stand_still(struct worker *w)
 {
 	w->is_frozen = true;
 	process_signal_leader(w->process, SIGSTOP);
@@ -411,25 +411,31 @@ static void note_late(struct worker *w)
 	w->home->on_failed(w, text);
 }
 
-static void drain(struct worker *w)
+void worker_drain(struct worker *w)
 {
 	w->process->client.is_held = true;
 	berths_hold(w->home->broker->ports, w->process->client.run);
-	w->deadline_ms = clock_ms() + w->home->config->drain_ms;
+	if (!w->deadline_ms)
+		w->deadline_ms = clock_ms() + w->home->config->drain_ms;
 	keep_save(w->home->keep);
 	worker_arm(w);
 	w->home->on_drain(w);
 }
 
-static void freeze(struct worker *w)
+void worker_freeze(struct worker *w)
 {
+	const bool is_news = !w->deadline_ms;
+
 	w->health = health_free(w->health);
-	worker_stand_still(w);
-	w->deadline_ms = clock_ms() + w->keep_ms;
+	stand_still(w);
+	if (is_news)
+		w->deadline_ms = clock_ms() + w->keep_ms;
 	keep_save(w->home->keep);
 	worker_arm(w);
 	w->home->on_drain(w);
-	say(w, MESSAGE_INFO, "worker_frozen", "has no clients left and stands still, for an undo");
+	if (is_news)
+		say(w, MESSAGE_INFO, "worker_frozen",
+		    "has no clients left and stands still, for an undo");
 }
 
 static void resume(struct worker *w)
@@ -455,8 +461,8 @@ static void act(struct worker *w, enum worker_act what)
 	case ACT_RELEASE:
 	case ACT_GIVE_UP: release(w); break;
 	case ACT_NOTE_LATE: note_late(w); break;
-	case ACT_DRAIN: drain(w); break;
-	case ACT_FREEZE: freeze(w); break;
+	case ACT_DRAIN: worker_drain(w); break;
+	case ACT_FREEZE: worker_freeze(w); break;
 	case ACT_RESUME: resume(w); break;
 	}
 }
