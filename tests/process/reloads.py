@@ -23,13 +23,15 @@ BRISK = ("--drain", "2s", "--idle-close", "200ms", "--watch", "200ms")
 class App:
     """A run of the command `current`, which deploy() exchanges; its family, and its API."""
 
-    def __init__(self, berth_run, programs, place, *options, tier=None, n_workers=2):
+    def __init__(self, berth_run, programs, place, *options, tier=None, n_workers=2, server=None):
         self.programs = programs
         self.place = place
         self.port = clients.free_port()
         self.n_workers = n_workers
         self.current = place / "current"
         self._n_deployed = 0
+        command = server(place, self.port) if server else [programs.hello, self.port]
+        self._good = "exec " + " ".join(map(str, command))
         self.deploy_good()
         run_options = ["-n", n_workers, "--name", "web", *(options or BRISK)]
         self.run = berth_run([*run_options, "--", self.current], tier=tier)
@@ -51,7 +53,7 @@ class App:
         os.replace(link, self.current)
 
     def deploy_good(self):
-        self.deploy(f"exec {self.programs.hello} {self.port}")
+        self.deploy(self._good)
 
     def deploy_nothing(self):
         self.current.unlink()

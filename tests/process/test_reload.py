@@ -141,6 +141,17 @@ def test_what_is_kept_for_an_undo_is_let_go_after_its_time(steered_app):
     app.run.stop()
 
 
+def test_a_short_drain_is_long_enough_for_an_undo(steered_app):
+    app = steered_app("--drain", "400ms", "--watch", "50ms")
+    before = app.family.wait_whole(2)
+    app.reload()
+    procs.wait_until(lambda: len(app.in_state("frozen")) == 2, "two that stand still")
+    assert app.berth("undo")[0] == reloads.DONE
+    app.wait_only_members()
+    assert app.family.wait_whole(2) == before
+    app.run.stop()
+
+
 # --- more than one ------------------------------------------------------------------------
 
 
