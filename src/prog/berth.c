@@ -12,12 +12,17 @@
 #include "os/sibling.h"
 #include "os/standard_fds.h"
 #include "primary/primary.h"
+#include "prog/describe.h"
 #include "prog/doctor.h"
+#include "prog/events.h"
+#include "prog/kill.h"
 #include "prog/print_check.h"
 #include "prog/ps.h"
 #include "prog/reload.h"
+#include "prog/restart.h"
 #include "prog/run_options.h"
 #include "prog/scale.h"
+#include "prog/stop.h"
 #include "prog/upgrade.h"
 #include "prog/why.h"
 
@@ -88,9 +93,16 @@ static int run(int argc, char **argv)
 static const struct verb verbs[] = {
 	{ "run", run, "run N copies of a server on one port" },
 	{ "ps", ps_main, "the workers and the ports of what runs" },
+	{ "describe", describe_main, "all that is known of it" },
+	{ "ports", ports_main, "its ports" },
+	{ "events", events_main, "what has happened, and what happens" },
+	{ "start", start_main, "whether it runs, and how to start it" },
+	{ "stop", stop_main, "stop all of it" },
+	{ "restart", restart_main, "stop workers, then start others: old before new" },
 	{ "reload", reload_main, "replace the workers one by one: new before old" },
 	{ "undo", undo_main, "back to the workers before the last reload" },
 	{ "scale", scale_main, "run more workers, or fewer" },
+	{ "kill", kill_main, "send a worker a signal" },
 	{ "upgrade", upgrade_main, "replace berth itself, under its workers" },
 	{ "why", why_main, "who holds a port, and what would free it" },
 	{ "doctor", doctor_main, "what this machine gives berth, and which limits bite" },
