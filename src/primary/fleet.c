@@ -122,6 +122,17 @@ static void send_away(struct fleet *f, struct worker *w, bool must_stay)
 	worker_leave(w, must_stay);
 }
 
+/* As many slots as are wanted have a worker, or had one that has ended; and no others. */
+static void fit(struct fleet *f)
+{
+	keep_save(f->keep);
+	f->home.n_workers = f->n_wanted;
+	for (unsigned slot = APP_WORKERS_MAX; slot > f->n_wanted; slot--)
+		if (f->workers[slot - 1])
+			send_away(f, f->workers[slot - 1], false);
+	fleet_start_missing(f);
+}
+
 /* Whoever asks for workers asks for those that were not started again, too. */
 static void revive(struct fleet *f)
 {
@@ -136,13 +147,8 @@ void fleet_scale(struct fleet *f, unsigned n)
 		return;
 	fleet_dismiss_candidates(f); /* one for a slot that goes would have no place */
 	f->n_wanted = n;
-	f->home.n_workers = n;
-	keep_save(f->keep);
-	for (unsigned slot = APP_WORKERS_MAX; slot > n; slot--)
-		if (f->workers[slot - 1])
-			send_away(f, f->workers[slot - 1], false);
+	fit(f);
 	revive(f);
-	fleet_start_missing(f);
 }
 
 /* --- one generation in the place of another --- */
@@ -426,7 +432,7 @@ void fleet_go_on(struct fleet *f)
 	if (f->is_stopping)
 		fleet_stop(f, false);
 	else
-		fleet_scale(f, f->n_wanted);
+		fit(f);
 }
 
 void fleet_store(struct fleet *f)

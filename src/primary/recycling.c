@@ -190,7 +190,10 @@ static bool is_coming(struct recycling *r)
 {
 	struct worker *candidate = fleet_find_candidate(r->fleet, r->slot);
 
-	if (r->why[0]) {
+	if (r->slot > r->fleet->n_wanted) { /* a predecessor died before it had sent it away */
+		fleet_dismiss_candidates(r->fleet);
+		forget(r);
+	} else if (r->why[0]) {
 		give_up(r);
 	} else if (!candidate) { /* a reload, or another number of workers, came first */
 		keep_old(r);
