@@ -3,10 +3,10 @@
  */
 #include "core/hung.h"
 
-#define LOOKS       100 /* in the whole patience: a busy queue is seen shorter in some of them */
+#define LOOKS            100 /* in the whole patience: a busy queue is seen shorter in some of them */
 #define LOOKS_OF_A_WHILE 3
-#define LOOK_MIN_MS 20
-#define LOOK_MAX_MS 500
+#define LOOK_MIN_MS      20
+#define LOOK_MAX_MS      500
 
 void hung_init(struct hung_watch *w, struct hung_berth *berths, size_t n_max)
 {

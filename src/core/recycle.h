@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECYCLE_PAUSE_FIRST_MS 1000   /* behind a replacement that failed */
+#define RECYCLE_PAUSE_FIRST_MS 1000 /* behind a replacement that failed */
 #define RECYCLE_PAUSE_MAX_MS   300000
 #define RECYCLE_NEVER_MS       INT64_MAX
 

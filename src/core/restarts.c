@@ -16,7 +16,8 @@ void restarts_add_code(struct restarts_rules *r, unsigned code)
 
 static bool is_stop_code(const struct restarts_rules *r, unsigned code)
 {
-	return code < RESTARTS_CODES && r->stop_exit_codes[code / WORD_BITS] >> code % WORD_BITS & 1;
+	return code < RESTARTS_CODES &&
+	       r->stop_exit_codes[code / WORD_BITS] >> code % WORD_BITS & 1;
 }
 
 enum restarts_verdict restarts_judge(struct restarts *r, const struct restarts_rules *rules,

@@ -11,9 +11,10 @@
 #define RESTARTS_CODES 256 /* exit codes that there are */
 
 struct restarts_rules {
-	unsigned n_max;                             /* within the window; 0: any number */
-	uint32_t window_ms;                         /* not 0 where n_max isn't */
-	uint64_t stop_exit_codes[RESTARTS_CODES / 64]; /* one bit each: with these it's not started again */
+	unsigned n_max;     /* within the window; 0: any number */
+	uint32_t window_ms; /* not 0 where n_max isn't */
+	uint64_t stop_exit_codes[RESTARTS_CODES /
+				 64]; /* one bit each: with these it's not started again */
 };
 
 /* One per slot, all zero to begin with. It outlives the workers in the slot. */

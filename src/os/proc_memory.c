@@ -12,10 +12,10 @@
 #include "base/number.h"
 #include "os/procfs.h"
 
-#define TREE_MAX 4096 /* processes that are counted */
-#define TEXT_MAX 8192
+#define TREE_MAX      4096 /* processes that are counted */
+#define TEXT_MAX      8192
 #define PROC_PATH_MAX 40
-#define KIB      1024ULL
+#define KIB           1024ULL
 
 /* Reads "Name:   123 kB" where the line @name stands. */
 static bool read_line(const char *text, const char *name, uint64_t *ret_bytes)

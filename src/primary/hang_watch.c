@@ -136,8 +136,8 @@ static void replace(struct hang_watch *h, uint64_t run, size_t n)
 	(void)snprintf(details, sizeof(details),
 		       "hangs: for %.1f s it has come for none of the %u connection%s that wait%s "
 		       "for it, while others came for theirs",
-		       (double)h->config->hang_timeout_ms / 1000, n_queued, n_queued == 1 ? "" : "s",
-		       n_queued == 1 ? "s" : "");
+		       (double)h->config->hang_timeout_ms / 1000, n_queued,
+		       n_queued == 1 ? "" : "s", n_queued == 1 ? "s" : "");
 	output_say_worker(h->output, &w->process->client.source, MESSAGE_WARNING, "worker_hung",
 			  "%s", details);
 	show_threads(h, w);

@@ -74,8 +74,8 @@ static void pause_then_look(struct memory_look *l)
 {
 	const int64_t pause_ms = l->took_ms * PAUSE_FOR;
 
-	(void)uv_timer_start(&l->timer, on_timer, (uint64_t)(pause_ms > LOOK_MS ? pause_ms : LOOK_MS),
-			     0);
+	(void)uv_timer_start(&l->timer, on_timer,
+			     (uint64_t)(pause_ms > LOOK_MS ? pause_ms : LOOK_MS), 0);
 }
 
 static void on_worked(uv_work_t *request, int status)

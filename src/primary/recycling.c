@@ -328,9 +328,10 @@ static void warn_of_unknown(const struct recycling *r)
 	if (r->fleet->ports->steer)
 		return;
 	if (r->config->recycle.n_connections)
-		output_say(r->output, MESSAGE_WARNING, "recycle_unknown",
-			   "--max-connections has no effect in the shared tier: nobody can tell who "
-			   "took which connection");
+		output_say(
+			r->output, MESSAGE_WARNING, "recycle_unknown",
+			"--max-connections has no effect in the shared tier: nobody can tell who "
+			"took which connection");
 	if (r->config->hang_timeout_ms)
 		output_say(r->output, MESSAGE_WARNING, "recycle_unknown",
 			   "--hang-timeout has no effect in the shared tier: nobody can tell who "

@@ -254,7 +254,8 @@ void worker_describe_run(const struct worker *w, uint64_t n_run, struct worker_r
 		.filter = home->filter,
 		.path = home->path,
 		.inherited = &home->inherited,
-		.who = { w->slot, home->n_workers, w->generation, home->notify_name, ret_run->text },
+		.who = { w->slot, home->n_workers, w->generation, home->notify_name,
+			 ret_run->text },
 		.n_run = n_run,
 		.events = &process_events,
 		.owner = (struct worker *)w,
@@ -350,7 +351,8 @@ static void note_ready(struct worker *w)
 {
 	w->was_ready = true;
 	if (w->role == WORKER_MEMBER)
-		worker_become_member(w); /* it was on trial, where there's more to be than to listen */
+		worker_become_member(
+			w); /* it was on trial, where there's more to be than to listen */
 	w->home->on_ready(w);
 }
 

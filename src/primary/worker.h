@@ -24,7 +24,7 @@ struct worker_home {
 	const struct app_config *config;
 	struct broker *broker;
 	const struct sock_fprog *filter;
-	const char *path; /* of the program */
+	const char *path;        /* of the program */
 	const char *notify_name; /* for NOTIFY_SOCKET; NULL: there is none */
 	struct keep *keep;
 	pid_t origin; /* see spawn_mark() */
@@ -69,9 +69,9 @@ struct worker {
 	bool is_frozen;   /* its processes stand still */
 	bool is_overdue;  /* a timer has brought us to this state */
 	int give_up_code; /* not 0: the app cannot run, and berth should exit with this */
-	struct health *health; /* NULL: it isn't probed */
-	bool has_passed;       /* the last probe */
-	bool has_notified;     /* READY=1 has come, in this run */
+	struct health *health;                  /* NULL: it isn't probed */
+	bool has_passed;                        /* the last probe */
+	bool has_notified;                      /* READY=1 has come, in this run */
 	char probe_text[WORKER_PROBE_TEXT_MAX]; /* why its last probe failed */
 	uv_timer_t timer;
 };

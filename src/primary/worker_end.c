@@ -63,10 +63,11 @@ static void say_ended(const struct worker *w, enum restarts_verdict verdict)
 	if (has_begun(w))
 		(void)worker_end_text(w->exit_status, end);
 	if (verdict == RESTARTS_STOP_CODE) {
-		(void)snprintf(text, sizeof(text),
-			       "%s, which --stop-exit-codes names: its slot stays empty until berth "
-			       "scale or berth reload",
-			       end);
+		(void)snprintf(
+			text, sizeof(text),
+			"%s, which --stop-exit-codes names: its slot stays empty until berth "
+			"scale or berth reload",
+			end);
 		worker_say(w, MESSAGE_WARNING, "worker_ended", text);
 		return;
 	}

@@ -246,7 +246,8 @@ static enum run_options_result set_probe(struct app_config *c, const char *value
 {
 	enum probe_error e = probe_parse(value, &c->probe);
 
-	return e == PROBE_OK ? RUN_OPTIONS_OK : wrong("--probe '%s' %s", value, probe_error_text(e));
+	return e == PROBE_OK ? RUN_OPTIONS_OK
+			     : wrong("--probe '%s' %s", value, probe_error_text(e));
 }
 
 static enum run_options_result set_probe_interval(struct app_config *c, const char *value)

@@ -10,12 +10,12 @@
 #include "base/number.h"
 #include "prog/option_values.h"
 
-#define SENTENCE_MAX      640
-#define SIZE_MAX_BYTES    (1ULL << 60)
-#define CONNECTIONS_MAX   (1ULL << 60)
-#define RESTARTS_MAX      1000000
-#define DECIMAL           "0123456789"
-#define UNIT_STEP_BITS    10
+#define SENTENCE_MAX    640
+#define SIZE_MAX_BYTES  (1ULL << 60)
+#define CONNECTIONS_MAX (1ULL << 60)
+#define RESTARTS_MAX    1000000
+#define DECIMAL         "0123456789"
+#define UNIT_STEP_BITS  10
 
 __attribute__((format(printf, 1, 2))) static enum run_options_result refuse(const char *format, ...)
 {
@@ -115,9 +115,10 @@ enum run_options_result run_supervision_stop_exit_codes(struct app_config *c, co
 		uint64_t code;
 
 		if (!number_parse(at, size, RESTARTS_CODES - 1, &code))
-			return refuse("--stop-exit-codes '%s' must be numbers from 0 to %d, such as "
-				      "0,77",
-				      value, RESTARTS_CODES - 1);
+			return refuse(
+				"--stop-exit-codes '%s' must be numbers from 0 to %d, such as "
+				"0,77",
+				value, RESTARTS_CODES - 1);
 		restarts_add_code(&c->restarts, (unsigned)code);
 		if (!at[size])
 			return RUN_OPTIONS_OK;
