@@ -30,23 +30,39 @@ unsigned rollout_n_new(const struct rollout *r)
 	return count(r, ROLLOUT_SLOT_NEW);
 }
 
+bool rollout_is_tried(const struct rollout *r, unsigned slot)
+{
+	const unsigned char what = r->slots[slot - 1];
+
+	return what == ROLLOUT_SLOT_TRYING || what == ROLLOUT_SLOT_REPLACING;
+}
+
+/* How the next one may come up, if one may. A canary is always one more: it has not the share of one. */
+static enum rollout_act way_to_try(const struct rollout *r)
+{
+	const unsigned n_trying = count(r, ROLLOUT_SLOT_TRYING);
+	const unsigned n_replacing = count(r, ROLLOUT_SLOT_REPLACING);
+
+	if (!r->is_canary_over)
+		return n_trying ? ROLLOUT_WAIT : ROLLOUT_TRY;
+	if (n_trying < r->rules.max_surge)
+		return ROLLOUT_TRY;
+	return n_replacing < r->rules.max_unavailable ? ROLLOUT_REPLACE : ROLLOUT_WAIT;
+}
+
 /* Beside the old ones first; more at a time only in the place of one. */
 static enum rollout_act try_next(struct rollout *r, unsigned *ret_slot)
 {
-	const unsigned n_trying = count(r, ROLLOUT_SLOT_TRYING);
-	const unsigned n_max =
-		r->is_canary_over ? r->rules.max_surge + r->rules.max_unavailable : 1;
+	const enum rollout_act way = way_to_try(r);
 
-	if (n_trying >= n_max)
+	if (way == ROLLOUT_WAIT)
 		return ROLLOUT_WAIT;
 	for (unsigned i = 0; i < r->n_slots; i++) {
 		if (r->slots[i] != ROLLOUT_SLOT_OLD)
 			continue;
-		r->slots[i] = ROLLOUT_SLOT_TRYING;
+		r->slots[i] = way == ROLLOUT_TRY ? ROLLOUT_SLOT_TRYING : ROLLOUT_SLOT_REPLACING;
 		*ret_slot = i + 1;
-		/* A canary is always one more: it must not have the share of one. */
-		return r->is_canary_over && n_trying >= r->rules.max_surge ? ROLLOUT_REPLACE
-									   : ROLLOUT_TRY;
+		return way;
 	}
 	return ROLLOUT_WAIT;
 }
@@ -76,7 +92,7 @@ enum rollout_act rollout_next(struct rollout *r, unsigned *ret_slot)
 enum rollout_act rollout_is_ready(struct rollout *r, unsigned slot)
 {
 	if (r->phase != ROLLOUT_ROLLING || slot == 0 || slot > r->n_slots ||
-	    r->slots[slot - 1] != ROLLOUT_SLOT_TRYING)
+	    !rollout_is_tried(r, slot))
 		return ROLLOUT_WAIT;
 	if (!r->is_canary_over) {
 		r->phase = ROLLOUT_CANARY;

@@ -32,7 +32,8 @@ enum rollout_phase {
 
 enum rollout_slot {
 	ROLLOUT_SLOT_OLD = 0,
-	ROLLOUT_SLOT_TRYING, /* a new one comes up beside the old one */
+	ROLLOUT_SLOT_TRYING,    /* a new one comes up beside the old one */
+	ROLLOUT_SLOT_REPLACING, /* a new one comes up, the old one was sent away */
 	ROLLOUT_SLOT_NEW,
 };
 
@@ -88,6 +89,9 @@ void rollout_has_left(struct rollout *r);
 
 /* Whether something is still to be done or waited for. */
 bool rollout_is_running(const struct rollout *r);
+
+/* Whether a new one comes up in @slot. */
+bool rollout_is_tried(const struct rollout *r, unsigned slot);
 
 /* How many slots have a new one. */
 unsigned rollout_n_new(const struct rollout *r);

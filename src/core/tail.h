@@ -32,7 +32,9 @@ void tail_add(struct tail *t, pid_t pid, struct span line);
  *
  * @size: of @ret_text, in bytes, at least 1
  *
- * "" if none is known. Lines are parted by " | ". Returns @ret_text.
+ * "" if none is known. Lines are parted by " | "; the oldest are left out where there's no
+ * room for them, so the last one always is there, well-formed and fit to be shown. Returns
+ * @ret_text.
  */
 const char *tail_text(const struct tail *t, pid_t pid, char *ret_text, size_t size);
 

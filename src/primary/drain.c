@@ -20,6 +20,7 @@
 #define LOOK_FIRST_MS  10
 #define TREE_MAX       256 /* processes of one worker that are looked into */
 #define SETTLE_MS      1000 /* handshakes that had begun may end: before that, nothing stands still */
+#define SETTLE_SHARE   2    /* of a drain that is short: at its deadline it's too late */
 
 struct drain {
 	struct fleet *fleet;
@@ -155,12 +156,15 @@ static uint32_t close_idle(const struct drain *d, const struct worker *w, int64_
 /* Whether nobody is left, and nobody is on the way. */
 static bool is_drained(const struct drain *d, const struct worker *w, int64_t now_ms)
 {
-	const int64_t began_ms = w->deadline_ms - d->fleet->config->drain_ms;
+	const uint32_t drain_ms = d->fleet->config->drain_ms;
+	const int64_t began_ms = w->deadline_ms - drain_ms;
+	const int64_t settle_ms = drain_ms / SETTLE_SHARE < SETTLE_MS ? drain_ms / SETTLE_SHARE
+								      : SETTLE_MS;
 
 	if (!d->is_fresh || drain_n_connections(d, w) > 0 || n_queued(d, w) > 0)
 		return false;
 	/* A worker that ends has its handshakes handed on; one that stands still keeps them. */
-	return !(w->must_stay || w->keep_ms) || now_ms - began_ms >= SETTLE_MS;
+	return !(w->must_stay || w->keep_ms) || now_ms - began_ms >= settle_ms;
 }
 
 static void look(struct drain *d, int64_t now_ms)

@@ -158,15 +158,40 @@ void fleet_send_away(struct fleet *f, unsigned slot, bool must_stay)
 	send_away(f, f->workers[slot - 1], must_stay);
 }
 
+/* What --listen names: a member must listen at all of it. */
+static struct readiness_ports named_ports(const struct fleet *f)
+{
+	struct readiness_ports set = { { 0 } };
+
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (f->ports->at[i] && f->ports->at[i]->is_named)
+			readiness_add(&set, i);
+	return set;
+}
+
+/* Whoever has, or had, the slot. */
+static const struct worker *predecessor(const struct fleet *f, unsigned slot)
+{
+	if (f->workers[slot - 1])
+		return f->workers[slot - 1];
+	for (const struct worker *w = f->others; w; w = w->next)
+		if (w->slot == slot && w->role == WORKER_LEAVING)
+			return w;
+	return NULL;
+}
+
 struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation)
 {
-	const struct worker *member = f->workers[slot - 1];
+	const struct worker *before = predecessor(f, slot);
 	struct worker *w = add_worker(f, slot, WORKER_CANDIDATE, generation);
 
 	if (!w)
 		return NULL;
-	if (member)
-		w->wanted = worker_readiness(member).listens;
+	if (before)
+		w->wanted = worker_readiness(before).listens;
+	/* One that has died, or comes up itself, is no example. */
+	if (readiness_is_empty(&w->wanted))
+		w->wanted = named_ports(f);
 	worker_event(w, EV_START);
 	return w;
 }
@@ -175,17 +200,22 @@ void fleet_promote(struct fleet *f, struct worker *w, bool must_stay)
 {
 	struct worker *member = f->workers[w->slot - 1];
 
+	/* At no moment that a successor could find is one of the two nowhere. */
+	if (member) {
+		member->role = WORKER_LEAVING;
+		member->must_stay = must_stay;
+		add_other(f, member);
+	}
 	remove_other(f, w);
 	f->workers[w->slot - 1] = w;
+	w->role = WORKER_MEMBER;
 	/* First the new one gets clients, and only then the old one no more. */
 	if (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN)
 		worker_event(w, EV_RESUME);
 	else
 		worker_become_member(w);
-	if (!member)
-		return;
-	add_other(f, member);
-	worker_leave(member, must_stay);
+	if (member)
+		worker_leave(member, must_stay);
 }
 
 static bool can_come_back(const struct worker *w)
@@ -315,17 +345,6 @@ static bool is_first_time(struct process *process, const struct port *port)
 	return is_first;
 }
 
-/* What --listen names: a member must listen at all of it. */
-static struct readiness_ports named_ports(const struct fleet *f)
-{
-	struct readiness_ports set = { { 0 } };
-
-	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
-		if (f->ports->at[i] && f->ports->at[i]->is_named)
-			readiness_add(&set, i);
-	return set;
-}
-
 void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port)
 {
 	struct worker *w = fleet_find_run(f, run);
@@ -382,6 +401,13 @@ void fleet_note_exit(struct fleet *f, pid_t pid, int status)
 
 /* --- from primary to primary --- */
 
+/* The slot is empty already, and what that means has yet to be done. */
+static void remain_given_up(struct state *s, int code)
+{
+	s->app.exit_code = code;
+	s->app.flags |= STATE_APP_STOPPING;
+}
+
 void fleet_remains(const struct fleet *f, struct state *s)
 {
 	s->app.n_runs = f->home.n_runs;
@@ -391,10 +417,14 @@ void fleet_remains(const struct fleet *f, struct state *s)
 	s->app.exit_code = f->exit_code;
 	s->app.flags |= f->is_stopping ? STATE_APP_STOPPING : 0;
 	s->app.flags |= f->has_said_ready ? STATE_APP_SAID_READY : 0;
+	s->app.flags |= f->home.has_begun ? STATE_APP_BEGUN : 0;
 	s->app.generation = f->generation;
-	for (const struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w))
+	for (const struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w)) {
 		if (w->state != WORKER_GONE)
 			worker_remains(w, &s->workers[s->n_workers++]);
+		else if (w->give_up_code && !s->app.exit_code)
+			remain_given_up(s, w->give_up_code);
+	}
 }
 
 void fleet_resume(struct fleet *f, const struct state *s)
@@ -408,6 +438,7 @@ void fleet_resume(struct fleet *f, const struct state *s)
 	f->has_said_ready = s->app.flags & STATE_APP_SAID_READY;
 	if (s->app.generation)
 		f->generation = s->app.generation;
+	f->home.has_begun = s->app.flags & STATE_APP_BEGUN;
 	for (size_t i = 0; i < s->n_workers; i++) {
 		const struct state_worker *remains = &s->workers[i];
 		struct worker *w = add_worker(f, remains->slot, (enum worker_role)remains->role,

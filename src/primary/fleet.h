@@ -88,7 +88,8 @@ struct worker *fleet_find_run(struct fleet *f, uint64_t run);
 /*
  * fleet_try - start a candidate for @slot
  *
- * It must listen wherever the slot's member does, before it is ready. NULL without memory.
+ * Before it is ready it must listen wherever the slot's member does, or whoever was its
+ * member last; where nobody does, at all that --listen names. NULL without memory.
  */
 struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation);
 

@@ -10,11 +10,32 @@
 #include <string.h>
 
 #include "base/container_of.h"
+#include "base/escape.h"
 #include "os/clock.h"
 #include "primary/berths.h"
 
 #define TAIL_SHOWN_MAX 300
 #define PERCENT_SHARE  (UINT32_MAX / 100)
+
+/* As much as there is room for, cut between two characters: programs read it as JSON. */
+static void write_text(char ret_text[static RELOAD_TEXT_MAX], const char *format, va_list arguments)
+{
+	char whole[2 * RELOAD_TEXT_MAX];
+
+	(void)vsnprintf(whole, sizeof(whole), format, arguments);
+	(void)escape_text(whole, strlen(whole), ret_text, RELOAD_TEXT_MAX);
+}
+
+/* How it ended, or why it is being undone. */
+__attribute__((format(printf, 2, 3))) static void set_message(struct reload *r, const char *format,
+							      ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_text(r->message, format, arguments);
+	va_end(arguments);
+}
 
 __attribute__((format(printf, 4, 5))) static void say(struct reload *r, enum message_level level,
 						      const char *event, const char *format, ...)
@@ -27,7 +48,7 @@ __attribute__((format(printf, 4, 5))) static void say(struct reload *r, enum mes
 	step->at_ms = clock_ms();
 	step->event = event;
 	va_start(arguments, format);
-	(void)vsnprintf(step->text, sizeof(step->text), format, arguments);
+	write_text(step->text, format, arguments);
 	va_end(arguments);
 	output_say(r->output, level, event, "reload %llu: %s", (unsigned long long)r->number,
 		   step->text);
@@ -106,11 +127,26 @@ static uint32_t undo_ms(const struct reload *r)
 	return r->fleet->ports->steer && !r->is_undo ? r->config->undo_ms : 0;
 }
 
+/* All of this may be done twice, too. */
+static void settle(struct reload *r)
+{
+	struct fleet *f = r->fleet;
+
+	for (unsigned slot = 1; r->is_undo && slot <= f->n_wanted; slot++) {
+		const struct worker *member = f->workers[slot - 1];
+		struct worker *back = fleet_find_leaving(f, slot, r->to);
+
+		if (back && (!member || member->generation != r->to))
+			fleet_promote(f, back, false);
+	}
+	fleet_let_go(f, r->from, undo_ms(r));
+}
+
 static void commit(struct reload *r)
 {
 	r->fleet->generation = r->to;
 	keep_save(r->keep);
-	fleet_let_go(r->fleet, r->from, undo_ms(r));
+	settle(r);
 	say(r, MESSAGE_INFO, "reload_final", "generation %u is final after %.1f s%s", r->to,
 	    since_s(r), fleet_n_leaving(r->fleet) ? "; old workers end their connections" : "");
 }
@@ -135,12 +171,28 @@ static void act(struct reload *r, enum rollout_act what, unsigned slot)
 static void put_back(struct reload *r, unsigned slot)
 {
 	struct fleet *f = r->fleet;
+	const struct worker *member = f->workers[slot - 1];
 	struct worker *old = fleet_find_leaving(f, slot, r->from);
 
+	if (member && member->generation != r->to)
+		return;
 	if (old)
 		fleet_promote(f, old, false);
-	else if (f->workers[slot - 1] && f->workers[slot - 1]->generation == r->to)
+	else if (member)
 		fleet_send_away(f, slot, false);
+}
+
+/* What remains to be done, as a successor finds it: all of this may be done twice. */
+static void go_back(struct reload *r)
+{
+	struct fleet *f = r->fleet;
+
+	berths_clear_canary(f->ports);
+	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++)
+		put_back(r, slot);
+	fleet_dismiss_candidates(f);
+	fleet_let_go(f, r->from, 0);
+	fleet_start_missing(f);
 }
 
 static void undo(struct reload *r)
@@ -155,12 +207,7 @@ static void undo(struct reload *r)
 	keep_save(r->keep);
 	say(r, MESSAGE_ERROR, "reload_undo", "rolling back to generation %u: %s", r->from,
 	    r->message);
-	berths_clear_canary(f->ports);
-	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++)
-		if (r->rollout.slots[slot - 1] != ROLLOUT_SLOT_OLD)
-			put_back(r, slot);
-	fleet_dismiss_candidates(f);
-	fleet_start_missing(f);
+	go_back(r);
 }
 
 /* --- one look --- */
@@ -171,7 +218,7 @@ static void welcome(struct reload *r)
 	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++) {
 		const struct worker *w;
 
-		if (r->rollout.slots[slot - 1] != ROLLOUT_SLOT_TRYING)
+		if (!rollout_is_tried(&r->rollout, slot))
 			continue;
 		w = fleet_find_candidate(r->fleet, slot);
 		if (w && w->state == WORKER_READY)
@@ -185,8 +232,7 @@ static void end(struct reload *r)
 {
 	rollout_has_left(&r->rollout);
 	if (r->rollout.phase == ROLLOUT_DONE) {
-		(void)snprintf(r->message, sizeof(r->message), "%s serves as generation %u",
-			       app_of(r), r->to);
+		set_message(r, "%s serves as generation %u", app_of(r), r->to);
 		say(r, MESSAGE_INFO, "reloaded", "done after %.1f s: %s", since_s(r), r->message);
 	} else {
 		say(r, MESSAGE_ERROR, "rolled_back",
@@ -268,10 +314,11 @@ void reload_note_failed(struct reload *r, const struct worker *w, const char *wh
 	if (w && w->process)
 		(void)output_last_lines(r->output, process_pid(w->process), tail, sizeof(tail));
 	if (w)
-		(void)snprintf(r->message, sizeof(r->message), "%s.%u %s%s%s", app_of(r), w->slot,
-			       why, tail[0] ? "; it wrote last: " : "", tail);
+		set_message(r, "%s.%u %s%s%s", app_of(r), w->slot, why,
+			    tail[0] ? "; it wrote last: " : "", tail);
 	else
-		(void)snprintf(r->message, sizeof(r->message), "%s", why);
+		set_message(r, "%s", why);
+	keep_save(r->keep); /* a successor must not take it for good because it comes up again */
 	look_soon(r);
 }
 
@@ -344,8 +391,7 @@ int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret
 	r->next_number = *ret_number;
 	r->has_next = true;
 	if (reload_is_open(r)) {
-		(void)snprintf(r->message, sizeof(r->message), "reload %llu takes its place",
-			       (unsigned long long)*ret_number);
+		set_message(r, "reload %llu takes its place", (unsigned long long)*ret_number);
 		r->has_failed = true;
 	}
 	look_soon(r);
@@ -368,7 +414,7 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 		return -EBUSY;
 	if (reload_is_open(r)) {
 		*ret_number = r->number;
-		(void)snprintf(r->message, sizeof(r->message), "undone by uid %u", (unsigned)uid);
+		set_message(r, "undone by uid %u", (unsigned)uid);
 		r->has_failed = true;
 		look_soon(r);
 		return 0;
@@ -377,7 +423,10 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 	    back_to == r->fleet->generation || !can_come_back(r))
 		return -ENOENT;
 	fleet_dismiss_candidates(r->fleet);
-	*ret_number = ++r->number;
+	/* One that waits for its turn is not begun any more. */
+	r->number = (r->has_next ? r->next_number : r->number) + 1;
+	r->has_next = false;
+	*ret_number = r->number;
 	r->is_undo = true;
 	r->began_ms = clock_ms();
 	r->from = r->fleet->generation;
@@ -385,8 +434,7 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 	r->fleet->generation = back_to;
 	r->rollout.phase = ROLLOUT_SETTLING;
 	keep_save(r->keep);
-	for (unsigned slot = 1; slot <= r->fleet->n_wanted; slot++)
-		fleet_promote(r->fleet, fleet_find_leaving(r->fleet, slot, back_to), false);
+	settle(r);
 	say(r, MESSAGE_INFO, "undone", "generation %u serves again (uid %u)", back_to,
 	    (unsigned)uid);
 	look_soon(r);
@@ -432,7 +480,7 @@ static void look_at_slots(struct reload *r)
 		if (member && member->generation == r->to)
 			what = ROLLOUT_SLOT_NEW;
 		else if (fleet_find_candidate(r->fleet, slot))
-			what = ROLLOUT_SLOT_TRYING;
+			what = member ? ROLLOUT_SLOT_TRYING : ROLLOUT_SLOT_REPLACING;
 		r->rollout.slots[slot - 1] = (unsigned char)what;
 	}
 }
@@ -471,6 +519,12 @@ void reload_go_on(struct reload *r)
 {
 	if (r->rollout.phase != ROLLOUT_CANARY)
 		berths_clear_canary(r->fleet->ports);
+	if (r->fleet->is_stopping)
+		return;
+	if (r->rollout.phase == ROLLOUT_UNDOING)
+		go_back(r);
+	else if (r->rollout.phase == ROLLOUT_SETTLING)
+		settle(r);
 	if (rollout_is_running(&r->rollout) || r->has_next)
 		look_soon(r);
 }

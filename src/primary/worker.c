@@ -93,6 +93,16 @@ static bool was_wanted(const struct worker *w)
 	return w->state == WORKER_STARTING || w->state == WORKER_READY;
 }
 
+static void on_began(struct process *p)
+{
+	struct worker *w = p->owner;
+
+	if (w->home->has_begun)
+		return;
+	w->home->has_begun = true;
+	keep_save(w->home->keep);
+}
+
 static void on_exited(struct process *p, int status)
 {
 	struct worker *w = p->owner;
@@ -112,11 +122,11 @@ static void on_tree_gone(struct process *p)
 /* Whether trying again could help; if not, with which code berth exits. */
 static int hopeless(const struct worker *w, const struct spawn_failure *failure)
 {
-	if (w->role == WORKER_CANDIDATE)
-		return 0; /* there are others who serve */
+	if (w->role == WORKER_CANDIDATE || w->home->has_begun)
+		return 0; /* it could run, and others may still serve */
 	if (failure->stage == SPAWN_STAGE_FILTER && failure->error == EBUSY)
 		return EXIT_FAILURE; /* another supervisor's filter is in force: there can be one */
-	if (failure->stage != SPAWN_STAGE_EXEC || w->home->n_runs > w->home->n_workers)
+	if (failure->stage != SPAWN_STAGE_EXEC)
 		return 0;
 	return failure->error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
@@ -141,6 +151,7 @@ static void on_failed(struct process *p, const struct spawn_failure *failure)
 }
 
 static const struct process_events process_events = {
+	.began = on_began,
 	.exited = on_exited,
 	.failed = on_failed,
 	.tree_gone = on_tree_gone,
@@ -304,7 +315,7 @@ void worker_release_process(struct worker *w)
 	keep_save(w->home->keep);
 }
 
-void worker_stand_still(struct worker *w)
+static void stand_still(struct worker *w)
 {
 	w->is_frozen = true;
 	process_signal_leader(w->process, SIGSTOP);
@@ -365,25 +376,31 @@ static void note_late(struct worker *w)
 	w->home->on_failed(w, text);
 }
 
-static void drain(struct worker *w)
+void worker_drain(struct worker *w)
 {
 	w->process->client.is_held = true;
 	berths_hold(w->home->broker->ports, w->process->client.run);
-	w->deadline_ms = clock_ms() + w->home->config->drain_ms;
+	if (!w->deadline_ms)
+		w->deadline_ms = clock_ms() + w->home->config->drain_ms;
 	keep_save(w->home->keep);
 	worker_arm(w);
 	w->home->on_drain(w);
 }
 
-static void freeze(struct worker *w)
+void worker_freeze(struct worker *w)
 {
+	const bool is_news = !w->deadline_ms;
+
 	w->health = health_free(w->health);
-	worker_stand_still(w);
-	w->deadline_ms = clock_ms() + w->keep_ms;
+	stand_still(w);
+	if (is_news)
+		w->deadline_ms = clock_ms() + w->keep_ms;
 	keep_save(w->home->keep);
 	worker_arm(w);
 	w->home->on_drain(w);
-	say(w, MESSAGE_INFO, "worker_frozen", "has no clients left and stands still, for an undo");
+	if (is_news)
+		say(w, MESSAGE_INFO, "worker_frozen",
+		    "has no clients left and stands still, for an undo");
 }
 
 static void resume(struct worker *w)
@@ -409,8 +426,8 @@ static void act(struct worker *w, enum worker_act what)
 	case ACT_RELEASE:
 	case ACT_GIVE_UP: release(w); break;
 	case ACT_NOTE_LATE: note_late(w); break;
-	case ACT_DRAIN: drain(w); break;
-	case ACT_FREEZE: freeze(w); break;
+	case ACT_DRAIN: worker_drain(w); break;
+	case ACT_FREEZE: worker_freeze(w); break;
 	case ACT_RESUME: resume(w); break;
 	case ACT_STAY_EMPTY: worker_stay_empty(w); break;
 	}

@@ -31,6 +31,7 @@ struct worker_home {
 	struct spawn_inherited inherited;
 	unsigned n_workers;
 	uint64_t n_runs; /* of all workers, ever */
+	bool has_begun;  /* the program has been executed, at least once */
 
 	void (*on_ready)(struct worker *w);
 

@@ -32,8 +32,9 @@ void worker_spawn(struct worker *w);
 void worker_back_off(struct worker *w);
 void worker_stay_empty(struct worker *w);
 void worker_send_stop(struct worker *w);
-void worker_stand_still(struct worker *w);
 void worker_go_ahead(struct worker *w);
+void worker_drain(struct worker *w);
+void worker_freeze(struct worker *w);
 void worker_release_process(struct worker *w);
 
 /* Its leader has ended, and so has the tree perhaps. @w may be gone afterwards. */

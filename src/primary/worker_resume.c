@@ -78,14 +78,20 @@ static void resume_back_off(struct worker *w)
 	worker_arm(w);
 }
 
-/* Nobody is sent to it: its berths have no seats. That all of it stands still is made sure of. */
-static void resume_leaving(struct worker *w)
+/* It may have got its place, or have been woken for it, and not its clients. */
+static void resume_ready(struct worker *w)
 {
-	if (w->state == WORKER_FROZEN)
-		worker_stand_still(w);
-	else
-		w->home->on_drain(w);
-	worker_arm(w);
+	worker_go_ahead(w);
+	if (w->role == WORKER_MEMBER)
+		worker_become_member(w);
+}
+
+/* Whether it had been told to leave, and was not on its way yet. */
+static bool should_go(const struct worker *w)
+{
+	return w->role == WORKER_LEAVING &&
+	       (w->state == WORKER_STARTING || w->state == WORKER_READY ||
+		w->state == WORKER_CLEARING || w->state == WORKER_BACKOFF);
 }
 
 /* What the state wants done, and may not have been: each of these may be done twice. */
@@ -105,8 +111,8 @@ static void resume_act(struct worker *w)
 		else
 			worker_send_stop(w);
 		break;
-	case WORKER_DRAINING:
-	case WORKER_FROZEN: resume_leaving(w); break;
+	case WORKER_DRAINING: worker_drain(w); break;
+	case WORKER_FROZEN: worker_freeze(w); break;
 	case WORKER_CLEARING:
 	case WORKER_KILLING: process_kill(w->process); break;
 	case WORKER_ENDED:
@@ -114,9 +120,17 @@ static void resume_act(struct worker *w)
 			worker_stay_empty(w);
 		break;
 	case WORKER_IDLE: worker_event(w, EV_STOP); break;
-	case WORKER_READY:
+	case WORKER_READY: resume_ready(w); break;
 	case WORKER_GONE: break;
 	}
+}
+
+/* It has lost its place, and was not told. */
+static bool is_yet_to_leave(const struct worker *w)
+{
+	return w->role == WORKER_LEAVING &&
+	       (w->state == WORKER_STARTING || w->state == WORKER_READY ||
+		w->state == WORKER_CLEARING || w->state == WORKER_BACKOFF);
 }
 
 void worker_resume(struct worker *w, const struct state_worker *remains)
@@ -138,8 +152,10 @@ void worker_resume(struct worker *w, const struct state_worker *remains)
 	if (remains->pid)
 		resume_process(w, remains);
 	/* A state that needs a process, and has none: what was left of it is gone. */
-	if (!w->process && w->state != WORKER_STARTING && w->state != WORKER_BACKOFF &&
-	    w->state != WORKER_ENDED)
+	if (!w->process && w->role == WORKER_LEAVING)
+		w->state = WORKER_IDLE;
+	else if (!w->process && w->state != WORKER_STARTING && w->state != WORKER_BACKOFF &&
+		 w->state != WORKER_ENDED)
 		w->state = w->state == WORKER_READY || w->state == WORKER_CLEARING ? WORKER_STARTING
 										   : WORKER_IDLE;
 }
@@ -148,7 +164,11 @@ void worker_go_on(struct worker *w)
 {
 	if (w->process && worker_is_running(w) && w->state != WORKER_FROZEN)
 		worker_look_after(w);
+	if (should_go(w))
+		worker_leave(w, w->must_stay);
 	resume_act(w);
+	if (is_yet_to_leave(w))
+		worker_leave(w, w->must_stay);
 	if (w->process && process_is_gone(w->process))
 		worker_tell_end(w, worker_fsm_step(w->state, EV_TREE_GONE).act == ACT_REFUSED
 					   ? EV_EXITED

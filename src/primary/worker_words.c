@@ -77,10 +77,10 @@ const char *worker_late_text(const struct worker *w, char ret_text[static WORKER
 {
 	const struct ports *ports = w->home->broker->ports;
 	const struct readiness r = worker_readiness(w);
-	const unsigned after_s = w->home->config->ready_timeout_ms / 1000;
+	const double after_s = w->home->config->ready_timeout_ms / 1000.0;
 	char missing[ADDR_TEXT_MAX];
 	char other[ADDR_TEXT_MAX];
-	int n = snprintf(ret_text, WORKER_WORDS_MAX, "is not ready after %u s: ", after_s);
+	int n = snprintf(ret_text, WORKER_WORDS_MAX, "is not ready after %g s: ", after_s);
 	char *at = ret_text + n;
 	size_t size = WORKER_WORDS_MAX - (size_t)n;
 

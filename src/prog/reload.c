@@ -194,7 +194,11 @@ static void ask(struct following *f)
 	struct client_reply reply = { 0 };
 	int err = client_call(f->client, &request, &reply);
 
-	if (client_is_absent(err) || err == -ETIMEDOUT) {
+	if (err == -ENOENT) {
+		/* The socket's file outlives every primary, and goes with the last one. */
+		(void)fprintf(stderr, "%s: berth has ended, and the reload with it\n", f->verb->who);
+		finish(f, CLIENT_NO_PRIMARY);
+	} else if (client_is_absent(err) || err == -ETIMEDOUT) {
 		/* One primary has gone, the other has not come yet. */
 	} else if (err || reply.status >= STATUS_ERROR) {
 		finish(f, client_complain(f->verb->who, err, &reply));
@@ -251,7 +255,7 @@ static enum client_exit begin(struct following *f, const char *target, const jso
 		(void)printf("reload %" JSON_INTEGER_FORMAT " %s\n", f->id,
 			     strcmp(answer, "joins") == 0
 				     ? "was asked for already, and has not begun: this is the same"
-				     : "takes the place of the one that runs, once that is undone");
+				     : "begins once the one that runs has ended, or is undone");
 	if (!err && code == CLIENT_FAILED && reply.status >= STATUS_ERROR)
 		code = CLIENT_ROLLED_BACK; /* refused */
 	json_decref(reply.body);

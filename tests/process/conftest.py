@@ -228,6 +228,10 @@ class Load:
         assert self._process.returncode == 0, f"the load generator failed: {out!r}"
         return json.loads(out)
 
+    def wait_begun(self):
+        """Waits until stop() ends it in good order."""
+        procs.wait_until(lambda: procs.blocks(self._process.pid, signal.SIGINT), "the load runs")
+
     def stop(self):
         self._process.send_signal(signal.SIGINT)
         return self()

@@ -123,6 +123,16 @@ def slot_of(kid):
     return int(environ_of(kid).get("BERTH_SLOT", 0))
 
 
+def blocks(pid, sig):
+    """Whether it holds such signals back."""
+    line = next(
+        line
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("SigBlk:")
+    )
+    return int(line.split()[1], 16) >> sig - 1 & 1
+
+
 def is_gone(pid):
     return state_of(pid) in (None, "Z", "X")
 
