@@ -10,7 +10,9 @@ _berth_command_at() {
 		case ${COMP_WORDS[i]} in
 		-n | --name | --listen | --policy | --mode | --unique | --private | --env | \
 			--stop-signal | --stop-timeout | --backlog | --ready-timeout | --drain | --idle-close | --watch | --undo | --max-surge | \
-			--max-unavailable | --probe | --probe-interval | --probe-timeout | --probe-failures)
+			--max-unavailable | --probe | --probe-interval | --probe-timeout | --probe-failures | \
+			--max-memory | --max-age | --max-connections | --hang-timeout | --max-restarts | \
+			--stop-exit-codes)
 			i=$((i + 1))
 			# bash takes "--name=web" for three words.
 			[ "${COMP_WORDS[i]-}" != = ] || i=$((i + 1))
@@ -32,9 +34,10 @@ _berth_values() {
 	--stop-signal) printf '%s\n' TERM INT QUIT HUP USR1 USR2 KILL WINCH ;;
 	--listen) printf '%s\n' 127.0.0.1: 0.0.0.0: '[::]:' unix:/ ;;
 	--probe) printf '%s\n' http:/ tcp exec: ;;
-	--ready-timeout | --idle-close | --watch | --undo) printf '%s\n' off ;;
+	--ready-timeout | --idle-close | --watch | --undo | --hang-timeout) printf '%s\n' off ;;
 	--name | --unique | --private | --env | --stop-timeout | --backlog | --drain | --max-surge | \
-		--max-unavailable | --probe-interval | --probe-timeout | --probe-failures) ;;
+		--max-unavailable | --probe-interval | --probe-timeout | --probe-failures | \
+		--max-memory | --max-age | --max-connections | --max-restarts | --stop-exit-codes) ;;
 	*) return 1 ;;
 	esac
 }
@@ -43,7 +46,8 @@ _berth_run() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} at values
 	local options="-n --name --listen --policy --mode --unique --private --env --stop-signal
 		--stop-timeout --ready-timeout --probe --probe-interval --probe-timeout --probe-failures
-		--notify --drain --idle-close --watch --undo --max-surge --max-unavailable --backlog
+		--notify --drain --idle-close --watch --undo --max-surge --max-unavailable --max-memory
+		--max-age --max-connections --hang-timeout --max-restarts --stop-exit-codes --backlog
 		--quiet --json --help -h"
 
 	# bash takes "--name=web" for three words, and "--name=" for two.

@@ -171,6 +171,21 @@ static enum app_fault check_templates(const struct app_config *c, char *ret_text
 	return APP_SOUND;
 }
 
+static enum app_fault check_tier(const struct app_config *c, char *ret_text)
+{
+	const char *option = c->recycle.n_connections ? "--max-connections"
+			     : c->hang_timeout_ms     ? "--hang-timeout"
+						      : NULL;
+
+	if (c->mode != MODE_SHARED || !option)
+		return APP_SOUND;
+	(void)snprintf(ret_text, APP_CHECK_TEXT_MAX,
+		       "%s needs the steered tier: where workers share one socket, nobody can tell "
+		       "who took which connection",
+		       option);
+	return APP_NEEDS_STEERED;
+}
+
 enum app_fault app_check(const struct app_config *c, char ret_text[static APP_CHECK_TEXT_MAX])
 {
 	enum app_fault fault = check_listen(c, ret_text);
@@ -179,5 +194,7 @@ enum app_fault app_check(const struct app_config *c, char ret_text[static APP_CH
 		fault = check_unique(c, ret_text);
 	if (!fault)
 		fault = check_templates(c, ret_text);
+	if (!fault)
+		fault = check_tier(c, ret_text);
 	return fault;
 }

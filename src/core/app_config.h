@@ -12,6 +12,8 @@
 
 #include "base/addr.h"
 #include "core/probe.h"
+#include "core/recycle.h"
+#include "core/restarts.h"
 
 #define APP_NAME_MAX    63   /* bytes of [a-z0-9._-] */
 #define APP_WORKERS_MAX 1000 /* slots of one app */
@@ -57,7 +59,10 @@ struct app_config {
 	unsigned max_unavailable;
 	struct probe probe; /* of a worker that listens, before it's ready and from then on */
 	struct probe_timing probe_timing;
-	bool must_notify;     /* a worker is ready when it sends READY=1 to NOTIFY_SOCKET */
+	bool must_notify; /* a worker is ready when it sends READY=1 to NOTIFY_SOCKET */
+	struct recycle_limits recycle; /* beyond which a worker is replaced */
+	uint32_t hang_timeout_ms; /* and one whose queue stands still for so long; 0: none is */
+	struct restarts_rules restarts; /* after which ends of a worker its slot stays empty */
 	unsigned backlog_min; /* a worker's smaller backlog is raised to this; 0: none is */
 	bool quiet;
 	bool json;

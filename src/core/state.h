@@ -52,6 +52,13 @@ struct state_reload {
 #define STATE_RELOAD_HAS_FAILED  8u
 #define STATE_RELOAD_HAS_NEXT    16u
 
+/* The replacement of single workers. Which one comes up is told by who is there. */
+struct state_recycling {
+	int64_t not_before_ms;
+	uint32_t n_failures;
+	uint32_t reason; /* enum recycle_reason */
+};
+
 /* The app as a whole. Times are those of clock_ms(). */
 struct state_app {
 	uint64_t n_runs; /* of all workers, ever */
@@ -69,6 +76,7 @@ struct state_app {
 	uint32_t generation; /* of members; 0: the first */
 	uint32_t unused;     /* 0: a record has no holes */
 	struct state_reload reload;
+	struct state_recycling recycling;
 };
 
 #define STATE_APP_STOPPING   1u
@@ -95,6 +103,9 @@ struct state_worker {
 	uint32_t role;       /* enum worker_role */
 	uint32_t keep_ms;
 	uint64_t wanted[STATE_PORT_WORDS]; /* see struct worker */
+	int64_t window_began_ms;           /* see struct restarts */
+	uint32_t window_n_ends;
+	uint32_t unused; /* 0: a record has no holes */
 };
 
 #define STATE_WORKER_EXITED    1u

@@ -59,6 +59,12 @@ static const struct worker_step table[WORKER_STATES][WORKER_EVENTS] = {
 		[EV_TIMER]        = { ACT_SPAWN,       WORKER_STARTING },
 		[EV_STOP]         = { ACT_RELEASE,     WORKER_GONE },
 		[EV_NOW]          = { ACT_RELEASE,     WORKER_GONE },
+		[EV_ENOUGH]       = { ACT_STAY_EMPTY,  WORKER_ENDED },
+	},
+	[WORKER_ENDED] = {
+		[EV_START]        = { ACT_SPAWN,       WORKER_STARTING },
+		[EV_STOP]         = { ACT_RELEASE,     WORKER_GONE },
+		[EV_NOW]          = { ACT_RELEASE,     WORKER_GONE },
 	},
 	/* Its start may still fail here: the stop came first. */
 	[WORKER_STOPPING] = {
@@ -106,6 +112,7 @@ const char *worker_state_text(enum worker_state state)
 		[WORKER_BACKOFF] = "backoff",   [WORKER_STOPPING] = "stopping",
 		[WORKER_KILLING] = "killing",   [WORKER_GONE] = "gone",
 		[WORKER_DRAINING] = "draining", [WORKER_FROZEN] = "frozen",
+		[WORKER_ENDED] = "ended",
 	};
 
 	assert((unsigned)state < WORKER_STATES);
@@ -127,6 +134,7 @@ const char *worker_event_text(enum worker_event event)
 		[EV_DRAIN] = "drain",
 		[EV_FREEZE] = "freeze",
 		[EV_RESUME] = "resume",
+		[EV_ENOUGH] = "enough",
 	};
 
 	assert((unsigned)event < WORKER_EVENTS);
@@ -150,6 +158,7 @@ const char *worker_act_text(enum worker_act act)
 		[ACT_DRAIN] = "drain",
 		[ACT_FREEZE] = "freeze",
 		[ACT_RESUME] = "resume",
+		[ACT_STAY_EMPTY] = "stay-empty",
 	};
 
 	assert((unsigned)act < WORKER_ACTS);

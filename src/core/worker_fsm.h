@@ -6,6 +6,7 @@
  *   starting, ready -> clearing -> backoff -> starting   it dies and is replaced
  *   starting, ready -> stopping -> killing -> gone       it is asked to end
  *   ready -> draining -> stopping                        another has its place: its clients leave first
+ *   backoff -> ended -> starting                         it is not started again, until somebody asks
  *   ready -> draining -> frozen -> ready                 it stands still, and may be needed again
  *
  * A worker is a process tree. When its leader dies, the rest of the tree is
@@ -34,9 +35,10 @@ enum worker_state {
 	WORKER_GONE,     /* the slot is empty for good */
 	WORKER_DRAINING, /* nobody is sent to it any more, the clients it has may finish */
 	WORKER_FROZEN,   /* it has no clients, and stands still with its sockets */
+	WORKER_ENDED,    /* the slot stays empty until somebody asks for a worker in it */
 };
 
-#define WORKER_STATES (WORKER_FROZEN + 1)
+#define WORKER_STATES (WORKER_ENDED + 1)
 
 /* What a worker is to its slot. At any time a slot has one member. */
 enum worker_role {
@@ -60,9 +62,10 @@ enum worker_event {
 	EV_DRAIN,        /* its clients may finish, new ones go elsewhere */
 	EV_FREEZE,       /* it has none left, and should be kept */
 	EV_RESUME,       /* it's wanted again */
+	EV_ENOUGH,       /* it is not to be started again */
 };
 
-#define WORKER_EVENTS (EV_RESUME + 1)
+#define WORKER_EVENTS (EV_ENOUGH + 1)
 
 enum worker_act {
 	ACT_REFUSED = 0, /* this event cannot happen in this state */
@@ -79,9 +82,10 @@ enum worker_act {
 	ACT_DRAIN,       /* close its berths, watch its clients, arm the timer with the deadline */
 	ACT_FREEZE,      /* stop its whole tree, arm the timer with the time that it's kept */
 	ACT_RESUME,      /* let its tree go on, open its berths */
+	ACT_STAY_EMPTY,  /* forget its process */
 };
 
-#define WORKER_ACTS (ACT_RESUME + 1)
+#define WORKER_ACTS (ACT_STAY_EMPTY + 1)
 
 struct worker_step {
 	enum worker_act act;

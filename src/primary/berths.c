@@ -311,6 +311,23 @@ void berths_clear_canary(struct ports *p)
 			steer_port(p->steer, i)->canary = 0;
 }
 
+static void hand_on_at(struct port *port, uint64_t run)
+{
+	for (struct berth *b = port->berths; b; b = b->next) {
+		own_fd fd = NO_FD;
+
+		if (b->owner.run == run && berth_borrow(b, &fd) == 0)
+			sock_stop_listening(fd);
+	}
+}
+
+void berths_hand_on(struct ports *p, uint64_t run)
+{
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (p->at[i] && p->at[i]->kind == PORT_STEERED)
+			hand_on_at(p->at[i], run);
+}
+
 static void close_worker_at(struct port *port, uint64_t run)
 {
 	struct berth **at = &port->berths;

@@ -60,6 +60,12 @@ int berth_borrow(struct berth *b, int *ret_fd);
 /* Whether the worker of @run listens at @port now. */
 bool berths_has_worker(struct port *port, uint64_t run);
 
+/*
+ * What waits in that worker's queues goes to others, at once, and it can't accept any
+ * more: for one that won't. Those that it has accepted stay with it.
+ */
+void berths_hand_on(struct ports *p, uint64_t run);
+
 /* No new connections for that worker, ever; those it has accepted stay with it. */
 void berths_close_worker(struct ports *p, uint64_t run);
 

@@ -122,17 +122,33 @@ static void send_away(struct fleet *f, struct worker *w, bool must_stay)
 	worker_leave(w, must_stay);
 }
 
+/* As many slots as are wanted have a worker, or had one that has ended; and no others. */
+static void fit(struct fleet *f)
+{
+	keep_save(f->keep);
+	f->home.n_workers = f->n_wanted;
+	for (unsigned slot = APP_WORKERS_MAX; slot > f->n_wanted; slot--)
+		if (f->workers[slot - 1])
+			send_away(f, f->workers[slot - 1], false);
+	fleet_start_missing(f);
+}
+
+/* Whoever asks for workers asks for those that were not started again, too. */
+static void revive(struct fleet *f)
+{
+	for (unsigned slot = 1; slot <= f->n_wanted; slot++)
+		if (f->workers[slot - 1] && f->workers[slot - 1]->state == WORKER_ENDED)
+			worker_event(f->workers[slot - 1], EV_START);
+}
+
 void fleet_scale(struct fleet *f, unsigned n)
 {
 	if (f->is_stopping)
 		return;
+	fleet_dismiss_candidates(f); /* one for a slot that goes would have no place */
 	f->n_wanted = n;
-	f->home.n_workers = n;
-	keep_save(f->keep);
-	for (unsigned slot = APP_WORKERS_MAX; slot > n; slot--)
-		if (f->workers[slot - 1])
-			send_away(f, f->workers[slot - 1], false);
-	fleet_start_missing(f);
+	fit(f);
+	revive(f);
 }
 
 /* --- one generation in the place of another --- */
@@ -297,6 +313,20 @@ static void on_failed(struct worker *w, const char *why)
 	f->on_failed(f, w, why);
 }
 
+/* Loudest when it was the last one. */
+static void on_ended(struct worker *w)
+{
+	const struct fleet *f = container_of(w->home, struct fleet, home);
+
+	for (unsigned slot = 1; slot <= APP_WORKERS_MAX; slot++)
+		if (f->workers[slot - 1] && f->workers[slot - 1]->state != WORKER_ENDED)
+			return;
+	output_say(f->output, MESSAGE_ERROR, "nobody_left",
+		   "%s: no worker is left, and none is started: clients wait until berth scale or "
+		   "berth reload",
+		   f->config->name);
+}
+
 static void on_drain(struct worker *w)
 {
 	struct fleet *f = container_of(w->home, struct fleet, home);
@@ -433,7 +463,7 @@ void fleet_go_on(struct fleet *f)
 	if (f->is_stopping)
 		fleet_stop(f, false);
 	else
-		fleet_scale(f, f->n_wanted);
+		fit(f);
 }
 
 void fleet_store(struct fleet *f)
@@ -454,6 +484,7 @@ int fleet_init(struct fleet *f, uv_loop_t *loop)
 	f->home.on_gone = on_gone;
 	f->home.on_failed = on_failed;
 	f->home.on_drain = on_drain;
+	f->home.on_ended = on_ended;
 	f->generation = 1;
 	f->home.n_workers = f->n_wanted;
 	return uv_timer_init(loop, &f->unserved_check);

@@ -145,6 +145,8 @@ static void look(struct news *n)
 		(void)berths_sweep(port);
 		is_busy |= !is_quiet(port);
 	}
+	if (is_busy && n->ports->on_traffic)
+		n->ports->on_traffic(n->ports->on_traffic_data);
 	if (is_busy)
 		(void)uv_timer_start(&n->look_again, on_look_again, LOOK_EVERY_MS, 0);
 }

@@ -86,6 +86,8 @@ struct ports {
 	struct port_table table;
 	struct port *at[PORT_TABLE_MAX];
 	uint32_t n_openings;
+	void (*on_traffic)(void *data); /* now and then, while there is any; may be NULL */
+	void *on_traffic_data;
 	struct news *news;       /* NULL in the shared tier */
 	struct leaving *leaving; /* likewise */
 	struct idle_ports *idle;

@@ -33,6 +33,8 @@ static void end(struct primary *p)
 		p->api->end(p->api->data, p->config->name, p->api_fd);
 	drop_fd(&p->api_fd);
 	uv_close((uv_handle_t *)&p->renew, NULL);
+	hang_watch_done(&p->hang_watch);
+	recycling_done(&p->recycling);
 	reload_done(&p->reload);
 	p->drain = drain_free(p->drain);
 	p->notify = notify_socket_free(p->notify);
@@ -53,11 +55,15 @@ static void on_worker_ready(struct fleet *f, struct worker *w)
 
 	(void)w;
 	reload_note_news(&p->reload);
+	recycling_note_news(&p->recycling);
 }
 
 static void on_worker_failed(struct fleet *f, struct worker *w, const char *why)
 {
-	reload_note_failed(&container_of(f, struct primary, fleet)->reload, w, why);
+	struct primary *p = container_of(f, struct primary, fleet);
+
+	reload_note_failed(&p->reload, w, why);
+	recycling_note_failed(&p->recycling, w, why);
 }
 
 static void on_worker_drain(struct fleet *f, struct worker *w)
@@ -73,7 +79,10 @@ static void on_worker_drain(struct fleet *f, struct worker *w)
 
 static void on_worker_left(struct fleet *f)
 {
-	reload_note_news(&container_of(f, struct primary, fleet)->reload);
+	struct primary *p = container_of(f, struct primary, fleet);
+
+	reload_note_news(&p->reload);
+	recycling_note_news(&p->recycling);
 }
 
 static void on_empty(struct fleet *f)
@@ -304,6 +313,20 @@ static int init_reload(struct primary *p)
 	return r < 0 ? r : reload_init(&p->reload, &p->loop);
 }
 
+static int init_recycling(struct primary *p)
+{
+	int r;
+
+	p->recycling.config = p->hang_watch.config = p->config;
+	p->recycling.fleet = p->hang_watch.fleet = &p->fleet;
+	p->recycling.output = p->hang_watch.output = p->output;
+	p->recycling.keep = p->keep;
+	p->recycling.reload = &p->reload;
+	p->hang_watch.recycling = &p->recycling;
+	r = recycling_init(&p->recycling, &p->loop);
+	return r < 0 ? r : hang_watch_init(&p->hang_watch, &p->loop);
+}
+
 static int init(struct primary *p, int link_fd)
 {
 	int r;
@@ -329,6 +352,8 @@ static int init(struct primary *p, int link_fd)
 		r = init_fleet(p);
 	if (r == 0)
 		r = init_reload(p);
+	if (r == 0)
+		r = init_recycling(p);
 	if (r == 0)
 		r = init_notify(p);
 	if (r < 0)

@@ -7,9 +7,11 @@
 #include "primary/drain.h"
 #include "primary/event_log.h"
 #include "primary/fleet.h"
+#include "primary/hang_watch.h"
 #include "primary/notify_socket.h"
 #include "primary/output.h"
 #include "primary/primary.h"
+#include "primary/recycling.h"
 #include "primary/reload.h"
 #include "primary/upgrade.h"
 
@@ -32,6 +34,8 @@ struct primary {
 	struct broker broker;
 	struct fleet fleet;
 	struct reload reload;
+	struct recycling recycling;
+	struct hang_watch hang_watch;
 	struct drain *drain;
 	struct notify_socket *notify; /* NULL: nobody asked for it */
 	struct upgrade upgrade;

@@ -256,6 +256,11 @@ static struct tree tree_of(const struct process *p)
 	};
 }
 
+struct tree process_tree(const struct process *p)
+{
+	return tree_of(p);
+}
+
 void process_signal_rest(const struct process *p, int signal)
 {
 	const struct tree tree = tree_of(p);

@@ -13,6 +13,7 @@
 
 #include "core/worker_args.h"
 #include "os/spawn.h"
+#include "os/tree.h"
 #include "primary/broker.h"
 
 struct process;
@@ -145,6 +146,9 @@ bool process_has(const struct process *p, pid_t pid);
 
 /* Its processes: see tree_pids(). */
 int process_pids(const struct process *p, pid_t *ret_pids, size_t n_max);
+
+/* What tells its tree; the texts in it are the process's own. */
+struct tree process_tree(const struct process *p);
 
 /* Kills all of it, and goes on until it is gone. */
 void process_kill(struct process *p);

@@ -328,6 +328,11 @@ void reload_note_news(struct reload *r)
 		look_soon(r);
 }
 
+bool reload_is_running(const struct reload *r)
+{
+	return rollout_is_running(&r->rollout) || r->has_next;
+}
+
 bool reload_is_open(const struct reload *r)
 {
 	return r->rollout.phase == ROLLOUT_ROLLING || r->rollout.phase == ROLLOUT_CANARY ||
@@ -353,6 +358,7 @@ static void begin(struct reload *r, const struct reload_wish *wish, uint64_t num
 	r->from = r->fleet->generation;
 	r->to = ++r->n_generations;
 	r->began_ms = clock_ms();
+	fleet_dismiss_candidates(r->fleet); /* single replacements: all are replaced now */
 	rollout_begin(&r->rollout, &rules, r->fleet->n_wanted);
 	keep_save(r->keep);
 	say(r, MESSAGE_INFO, "reload_begun", "%s: from generation %u to %u, %u slot%s (uid %u)",
@@ -416,6 +422,7 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 	if (r->rollout.phase == ROLLOUT_UNDOING || r->is_undo || !back_to ||
 	    back_to == r->fleet->generation || !can_come_back(r))
 		return -ENOENT;
+	fleet_dismiss_candidates(r->fleet);
 	/* One that waits for its turn is not begun any more. */
 	r->number = (r->has_next ? r->next_number : r->number) + 1;
 	r->has_next = false;

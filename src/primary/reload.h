@@ -94,6 +94,9 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number);
 /* Whether one runs whose outcome is still open: then slots must stay as many as they are. */
 bool reload_is_open(const struct reload *r);
 
+/* Whether one runs, or is to. */
+bool reload_is_running(const struct reload *r);
+
 /* What happens to workers. */
 void reload_note_failed(struct reload *r, const struct worker *w, const char *why);
 void reload_note_news(struct reload *r);

@@ -56,6 +56,7 @@ void succession_save(void *data)
 		s.app.flags |= p->ports.steer ? 0 : STATE_APP_SHARED;
 		fleet_remains(&p->fleet, &s);
 		reload_remains(&p->reload, &s.app.reload);
+		recycling_remains(&p->recycling, &s.app.recycling);
 		port_remains(&p->ports, &s);
 		size = state_write(&s, &blob);
 	}
@@ -84,6 +85,8 @@ static int resume(struct primary *p, const struct state *s)
 		fleet_resume(&p->fleet, s);
 	if (r == 0)
 		reload_resume(&p->reload, &s->app.reload);
+	if (r == 0)
+		recycling_resume(&p->recycling, &s->app.recycling);
 	return r;
 }
 
@@ -146,6 +149,7 @@ void succession_go_on(struct primary *p)
 	if (p->has_ended)
 		return;
 	reload_go_on(&p->reload);
+	recycling_go_on(&p->recycling);
 	upgrade_resume(&p->upgrade); /* before the keeper thinks that it is done */
 	keep_ready(p->keep);
 	if (keep_begin(p->keep) < 0)

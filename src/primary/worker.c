@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 
 #include "base/container_of.h"
@@ -35,6 +34,12 @@ static void say(const struct worker *w, enum message_level level, const char *ev
 	};
 
 	output_say_worker(w->home->broker->output, &source, level, event, "%s", text);
+}
+
+void worker_say(const struct worker *w, enum message_level level, const char *event,
+		const char *text)
+{
+	say(w, level, event, text);
 }
 
 static void set_state(struct worker *w, enum worker_state next)
@@ -70,14 +75,6 @@ void worker_arm(struct worker *w)
 	uint64_t left_ms = w->deadline_ms > now_ms ? (uint64_t)(w->deadline_ms - now_ms) : 0;
 
 	(void)uv_timer_start(&w->timer, on_timer, left_ms, 0);
-}
-
-static uint32_t any_number(void)
-{
-	uint32_t n = 0;
-
-	(void)!getrandom(&n, sizeof(n), GRND_NONBLOCK);
-	return n;
 }
 
 /* --- what a run tells --- */
@@ -318,38 +315,6 @@ void worker_release_process(struct worker *w)
 	keep_save(w->home->keep);
 }
 
-static void say_back_off(const struct worker *w)
-{
-	char pause[WORKER_WORDS_MAX];
-	char end[WORKER_WORDS_MAX];
-	char text[2 * WORKER_WORDS_MAX];
-
-	(void)snprintf(text, sizeof(text), "%s, %s", worker_end_text(w->exit_status, end),
-		       worker_pause_text(w->pause_ms, pause));
-	say(w, MESSAGE_WARNING, "worker_exited", text);
-}
-
-void worker_back_off(struct worker *w)
-{
-	const struct backoff_death death = {
-		.up_ms = (uint64_t)(clock_ms() - w->started_at_ms),
-		.was_killed = w->was_ready && WIFSIGNALED(w->exit_status) &&
-			      WTERMSIG(w->exit_status) == SIGKILL,
-	};
-
-	/* That it never began was our end, not its own. */
-	if (w->process && w->process->has_failed && w->process->failure.error == ECANCELED)
-		w->pause_ms = 0;
-	else
-		w->pause_ms = backoff_after(&w->backoff, &death, any_number());
-	if (w->process && !w->process->has_failed)
-		say_back_off(w);
-	w->n_restarts++;
-	w->deadline_ms = clock_ms() + (int64_t)w->pause_ms;
-	worker_release_process(w);
-	worker_arm(w);
-}
-
 static void stand_still(struct worker *w)
 {
 	w->is_frozen = true;
@@ -464,6 +429,7 @@ static void act(struct worker *w, enum worker_act what)
 	case ACT_DRAIN: worker_drain(w); break;
 	case ACT_FREEZE: worker_freeze(w); break;
 	case ACT_RESUME: resume(w); break;
+	case ACT_STAY_EMPTY: worker_stay_empty(w); break;
 	}
 }
 
@@ -500,6 +466,14 @@ void worker_become_member(struct worker *w)
 		return;
 	w->process->client.is_held = false;
 	berths_admit(w->home->broker->ports, w->process->client.run);
+}
+
+void worker_hold(struct worker *w)
+{
+	if (!w->process)
+		return;
+	w->process->client.is_held = true;
+	berths_hold(w->home->broker->ports, w->process->client.run);
 }
 
 void worker_leave(struct worker *w, bool must_stay)

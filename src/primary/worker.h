@@ -8,6 +8,7 @@
 
 #include "core/backoff.h"
 #include "core/readiness.h"
+#include "core/restarts.h"
 #include "core/state.h"
 #include "core/worker_fsm.h"
 #include "primary/process.h"
@@ -40,6 +41,9 @@ struct worker_home {
 	/* It drains, or does no more: the state tells which. */
 	void (*on_drain)(struct worker *w);
 
+	/* It has ended, and its slot stays empty. */
+	void (*on_ended)(struct worker *w);
+
 	/* The worker is gone for good; @w may be freed in here. */
 	void (*on_gone)(struct worker *w);
 };
@@ -53,6 +57,7 @@ struct worker {
 	enum worker_state state;
 	struct process *process; /* NULL while there is none */
 	struct backoff backoff;
+	struct restarts restarts;
 	uint64_t pause_ms; /* before the next start */
 	int64_t started_at_ms;
 	int64_t deadline_ms; /* of what its state waits for, 0: none */
@@ -116,6 +121,9 @@ struct readiness worker_readiness(const struct worker *w);
 
 /* It gets clients from now on, and is replaced when it dies. */
 void worker_become_member(struct worker *w);
+
+/* No new clients until worker_become_member(), though it is the member. */
+void worker_hold(struct worker *w);
 
 /* It gets no more, and goes as soon as those that it has are gone: or is kept, if @must_stay. */
 void worker_leave(struct worker *w, bool must_stay);

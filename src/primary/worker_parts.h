@@ -20,12 +20,17 @@ bool worker_is_on_trial(const struct worker *w);
 /* Begins to probe its process, where the user wants that. */
 void worker_look_after(struct worker *w);
 
+/* A message about it. */
+void worker_say(const struct worker *w, enum message_level level, const char *event,
+		const char *text);
+
 /* The timer fires at the deadline. */
 void worker_arm(struct worker *w);
 
 /* The acts that a successor may have to do again. */
 void worker_spawn(struct worker *w);
 void worker_back_off(struct worker *w);
+void worker_stay_empty(struct worker *w);
 void worker_send_stop(struct worker *w);
 void worker_go_ahead(struct worker *w);
 void worker_drain(struct worker *w);

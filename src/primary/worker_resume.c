@@ -22,6 +22,8 @@ void worker_remains(const struct worker *w, struct state_worker *ret_remains)
 		.give_up_code = w->give_up_code,
 		.n_failures = w->backoff.n_failures,
 		.n_restarts = w->n_restarts,
+		.window_began_ms = w->restarts.began_ms,
+		.window_n_ends = w->restarts.n,
 		.generation = w->generation,
 		.role = w->role,
 		.flags = w->was_ready ? STATE_WORKER_WAS_READY : 0,
@@ -124,6 +126,10 @@ static void resume_act(struct worker *w)
 	case WORKER_FROZEN: worker_freeze(w); break;
 	case WORKER_CLEARING:
 	case WORKER_KILLING: process_kill(w->process); break;
+	case WORKER_ENDED:
+		if (w->process)
+			worker_stay_empty(w);
+		break;
 	case WORKER_IDLE: worker_event(w, EV_STOP); break;
 	case WORKER_READY: resume_ready(w); break;
 	case WORKER_GONE: break;
@@ -147,6 +153,7 @@ void worker_resume(struct worker *w, const struct state_worker *remains)
 	w->give_up_code = remains->give_up_code;
 	w->backoff.n_failures = remains->n_failures;
 	w->n_restarts = remains->n_restarts;
+	w->restarts = (struct restarts){ remains->window_began_ms, remains->window_n_ends };
 	w->was_ready = remains->flags & STATE_WORKER_WAS_READY;
 	w->keep_ms = remains->keep_ms;
 	w->must_stay = remains->flags & STATE_WORKER_MUST_STAY;
@@ -158,7 +165,8 @@ void worker_resume(struct worker *w, const struct state_worker *remains)
 	/* A state that needs a process, and has none: what was left of it is gone. */
 	if (!w->process && w->role == WORKER_LEAVING)
 		w->state = WORKER_IDLE;
-	else if (!w->process && w->state != WORKER_STARTING && w->state != WORKER_BACKOFF)
+	else if (!w->process && w->state != WORKER_STARTING && w->state != WORKER_BACKOFF &&
+		 w->state != WORKER_ENDED)
 		w->state = w->state == WORKER_READY || w->state == WORKER_CLEARING ? WORKER_STARTING
 										   : WORKER_IDLE;
 }

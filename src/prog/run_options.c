@@ -20,6 +20,7 @@
 #include "os/cpus.h"
 #include "prog/option_values.h"
 #include "prog/print_check.h"
+#include "prog/run_supervision.h"
 
 #define STOP_TIMEOUT_DEFAULT_MS  30000
 #define READY_TIMEOUT_DEFAULT_MS 60000
@@ -49,6 +50,11 @@ __attribute__((format(printf, 1, 2))) static enum run_options_result wrong(const
 	va_end(arguments);
 	(void)fputc('\n', stderr);
 	return RUN_OPTIONS_WRONG;
+}
+
+enum run_options_result run_options_refuse(const char *text)
+{
+	return wrong("%s", text);
 }
 
 static enum run_options_result no_memory(void)
@@ -367,6 +373,12 @@ static const struct rule rules[] = {
 	{ "undo", 0, "TIME", "keep the last generation; default: 5m; or off", set_undo },
 	{ "max-surge", 0, "N", "how many new workers come up at once; default: 1", set_max_surge },
 	{ "max-unavailable", 0, "N", "and those in the place of an old one; default: 0", set_max_unavailable },
+	{ "max-memory", 0, "SIZE", "replace a worker that has more: 512M, 2G", run_supervision_max_memory },
+	{ "max-age", 0, "TIME", "replace a worker that is older", run_supervision_max_age },
+	{ "max-connections", 0, "N", "replace a worker that has had as many", run_supervision_max_connections },
+	{ "hang-timeout", 0, "TIME", "replace one whose queue stands still: off (default)", run_supervision_hang_timeout },
+	{ "max-restarts", 0, "N/TIME", "then its slot stays empty: 5/60s; default: never", run_supervision_max_restarts },
+	{ "stop-exit-codes", 0, "CODES", "one that ends with these stays so: 0,77", run_supervision_stop_exit_codes },
 	{ "backlog", 0, "N", "raise every listen backlog to N; default: 1024", set_backlog },
 	{ "quiet", 0, NULL, "print only what workers print, warnings, errors", set_quiet },
 	{ "json", 0, NULL, "print each line as JSON, the workers' too", set_json },

@@ -25,4 +25,7 @@ enum run_options_result {
  */
 enum run_options_result run_options_parse(int argc, char **argv, struct app_config *ret_config);
 
+/* For the files that read some of the options: says what is wrong, a sentence. RUN_OPTIONS_WRONG. */
+enum run_options_result run_options_refuse(const char *text);
+
 #endif

@@ -127,6 +127,14 @@ START_TEST(a_worker_that_drains_or_stands_still_may_be_wanted_again)
 }
 END_TEST
 
+START_TEST(a_worker_that_is_not_started_again_leaves_its_slot_empty_until_somebody_asks)
+{
+	assert_step(WORKER_BACKOFF, EV_ENOUGH, ACT_STAY_EMPTY, WORKER_ENDED);
+	assert_step(WORKER_ENDED, EV_START, ACT_SPAWN, WORKER_STARTING);
+	assert_step(WORKER_ENDED, EV_STOP, ACT_RELEASE, WORKER_GONE);
+}
+END_TEST
+
 START_TEST(that_a_worker_is_late_is_noted_and_it_goes_on)
 {
 	assert_step(WORKER_STARTING, EV_TIMER, ACT_NOTE_LATE, WORKER_STARTING);
@@ -136,12 +144,15 @@ END_TEST
 /* What cannot happen, by what the slot holds: no process, a living leader, a dead one. */
 static bool is_impossible(enum worker_state state, enum worker_event event)
 {
-	bool is_empty = state == WORKER_IDLE || state == WORKER_BACKOFF || state == WORKER_GONE;
+	bool is_empty = state == WORKER_IDLE || state == WORKER_BACKOFF || state == WORKER_GONE ||
+			state == WORKER_ENDED;
 	bool is_ending = state == WORKER_STOPPING || state == WORKER_KILLING;
 	bool is_leaving = state == WORKER_DRAINING || state == WORKER_FROZEN;
 
 	switch (event) {
-	case EV_START: return state != WORKER_IDLE && state != WORKER_BACKOFF;
+	case EV_START:
+		return state != WORKER_IDLE && state != WORKER_BACKOFF && state != WORKER_ENDED;
+	case EV_ENOUGH: return state != WORKER_BACKOFF;
 	case EV_READY: return is_empty;
 	case EV_EXITED: return is_empty || state == WORKER_CLEARING;
 	case EV_TREE_GONE: return !is_ending && state != WORKER_CLEARING;
@@ -179,6 +190,7 @@ static bool suits(enum worker_state state, struct worker_step step)
 	case ACT_DRAIN: return step.next == WORKER_DRAINING;
 	case ACT_FREEZE: return step.next == WORKER_FROZEN;
 	case ACT_RESUME: return step.next == WORKER_READY;
+	case ACT_STAY_EMPTY: return step.next == WORKER_ENDED && state == WORKER_BACKOFF;
 	}
 	return false;
 }
@@ -199,6 +211,7 @@ static bool enters_rightly(enum worker_state state, struct worker_step step)
 	case WORKER_GONE: return step.act == ACT_RELEASE || step.act == ACT_GIVE_UP;
 	case WORKER_DRAINING: return step.act == ACT_DRAIN;
 	case WORKER_FROZEN: return step.act == ACT_FREEZE;
+	case WORKER_ENDED: return step.act == ACT_STAY_EMPTY;
 	}
 	return false;
 }
@@ -260,6 +273,8 @@ START_TEST(every_state_can_be_reached)
 	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_READY), WORKER_READY);
 	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_EXITED), WORKER_CLEARING);
 	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_EXITED, EV_TREE_GONE), WORKER_BACKOFF);
+	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_EXITED, EV_TREE_GONE, EV_ENOUGH),
+			 WORKER_ENDED);
 	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_STOP), WORKER_STOPPING);
 	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_START, EV_NOW), WORKER_KILLING);
 	ck_assert_int_eq(AFTER(WORKER_IDLE, EV_STOP), WORKER_GONE);
@@ -292,6 +307,7 @@ int main(void)
 		a_worker_that_drains_is_asked_to_end_when_its_clients_have_left_or_had_their_time,
 		a_worker_that_dies_while_it_drains_is_not_replaced,
 		a_worker_that_drains_or_stands_still_may_be_wanted_again,
+		a_worker_that_is_not_started_again_leaves_its_slot_empty_until_somebody_asks,
 		that_a_worker_is_late_is_noted_and_it_goes_on,
 		every_cell_is_right_for_its_state_and_event,
 		no_slot_that_is_gone_ever_comes_back,

@@ -1,0 +1,72 @@
+/*
+ * Which worker is due to be replaced because it has grown, or is old, or has served
+ * enough.
+ *
+ * Each run of a worker has limits of its own, a tenth more or less than the user's, by
+ * chance that belongs to the run: so workers that began together don't end together, and
+ * whoever asks later comes to the same verdict.
+ */
+#ifndef BERTH_CORE_RECYCLE_H
+#define BERTH_CORE_RECYCLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RECYCLE_PAUSE_FIRST_MS 1000 /* behind a replacement that failed */
+#define RECYCLE_PAUSE_MAX_MS   300000
+#define RECYCLE_NEVER_MS       INT64_MAX
+
+enum recycle_reason {
+	RECYCLE_NONE = 0,
+	RECYCLE_MEMORY,
+	RECYCLE_AGE,
+	RECYCLE_CONNECTIONS,
+	RECYCLE_HUNG, /* see core/hung.h */
+};
+
+#define RECYCLE_REASONS (RECYCLE_HUNG + 1)
+
+struct recycle_limits {
+	uint64_t memory_bytes; /* each 0: none */
+	uint64_t age_ms;
+	uint64_t n_connections;
+};
+
+/* What is known of one run; 0 where it isn't. */
+struct recycle_reading {
+	uint64_t run;
+	uint64_t age_ms;
+	uint64_t memory_bytes;
+	uint64_t n_connections;
+};
+
+/* Any thread, as all of these. None blocks. */
+
+/* @limit for that run: from nine tenths to eleven tenths of it. */
+uint64_t recycle_limit(uint64_t limit, uint64_t run, enum recycle_reason reason);
+
+/* Why this one is due; RECYCLE_NONE if it isn't. */
+enum recycle_reason recycle_judge(const struct recycle_limits *limits,
+				  const struct recycle_reading *r);
+
+/*
+ * recycle_next - whose turn it is
+ *
+ * @ret_reason: why, where there is one
+ *
+ * Returns the index of the one that is furthest beyond a limit of its own; @n if none is due.
+ */
+size_t recycle_next(const struct recycle_limits *limits, const struct recycle_reading *readings,
+		    size_t n, enum recycle_reason *ret_reason);
+
+/* In how many ms the first of them is too old; RECYCLE_NEVER_MS where no age is too high. */
+int64_t recycle_due_ms(const struct recycle_limits *limits, const struct recycle_reading *readings,
+		       size_t n);
+
+/* How long to wait when the last @n_failures replacements, at least one, have failed. */
+uint32_t recycle_pause_ms(unsigned n_failures);
+
+/* The rest of a sentence: "has grown beyond ...". */
+const char *recycle_reason_text(enum recycle_reason reason);
+
+#endif
