@@ -24,7 +24,7 @@ N_KEPT = 50
 THINK_MS = 90
 TIMEOUT_MS = 1000
 MAX_TURN_S = 60
-QUIET_S = 1.5
+QUIET_S = 1  # before and after all else: what the machine alone does
 RELOADS_A_ROUND = 5
 KILLS_A_ROUND = 2
 DONE_S = 5  # for a reload or for another worker, else it counts as not done
@@ -203,6 +203,7 @@ class Comparison:
         for version in BAD_VERSIONS:
             able = [fleet for fleet in self.fleets if version in fleet.can_deploy]
             self._round(tallies, f"a version that {version}", self.bad_version(version), able)
+        self._round(tallies, NO_EVENT, self.nothing)
         return tallies
 
     def _round(self, tallies, what, happen, fleets=None):
