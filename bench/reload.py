@@ -23,15 +23,16 @@ NEW_PER_S = 500
 N_KEPT = 50
 THINK_MS = 90
 TIMEOUT_MS = 1000
-MAX_TURN_S = 60
+MAX_TURN_S = 90
 QUIET_S = 1  # before and after all else: what the machine alone does
 RELOADS_A_ROUND = 5
 KILLS_A_ROUND = 2
-DONE_S = 5  # for a reload or for another worker, else it counts as not done
+DONE_S = 10  # for a reload or for another worker, else it counts as not done
+HEAL_S = 5  # for a good version after a bad one
 STAY_S = 1.5  # for the old workers after that, else they count as such that stay
 PAUSE_S = 0.15
 BAD_VERSIONS = (EXITS, NEVER_LISTENS, SAYS_500)
-MIN_BAD_S, MAX_BAD_S = 2, 7  # of its deployment: until the order has ended
+MIN_BAD_S, MAX_BAD_S = 2, 8  # of its deployment: until the order has ended
 
 NO_EVENT = "no event"
 
@@ -199,6 +200,7 @@ class Comparison:
         self._round(tallies, NO_EVENT, self.nothing)
         for _ in range(self.n_rounds):
             self._round(tallies, f"{self.n_rounds * RELOADS_A_ROUND} reloads", self.reloads)
+        for _ in range(self.n_rounds):  # afterwards: PM2's reloads suffer from earlier deaths
             self._round(tallies, f"{self.n_rounds * KILLS_A_ROUND} kill -9", self.kills)
         for version in BAD_VERSIONS:
             able = [fleet for fleet in self.fleets if version in fleet.can_deploy]
@@ -221,9 +223,9 @@ def _heal(fleet):
     """Whether a good version can be deployed after a bad one. Workers that hang may stay."""
     bad = fleet.workers()
     order = fleet.order_reload(is_anyway=True)
-    is_well = fleet.wait_for(lambda: _is_done(fleet, bad, order), DONE_S)
+    is_well = fleet.wait_for(lambda: _is_done(fleet, bad, order), HEAL_S)
     _end(order)
-    return "then a good one works" if is_well else f"then a good one doesn't work in {DONE_S} s"
+    return "then a good one works" if is_well else f"then a good one doesn't work in {HEAL_S} s"
 
 
 def _end(order):
