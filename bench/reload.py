@@ -165,7 +165,7 @@ class Comparison:
             victim = self.random.choice(sorted(old))
             began_s = time.monotonic()
             os.kill(victim, signal.SIGKILL)
-            if not fleet.wait_for(lambda: victim not in fleet.workers() and fleet.is_whole(), DONE_S):
+            if not fleet.wait_for(lambda: _is_replaced(fleet, victim), DONE_S):
                 tally.words.append(f"nobody in its place after {DONE_S} s")
             tally.times_s.append(time.monotonic() - began_s)
             time.sleep(PAUSE_S)
@@ -211,6 +211,10 @@ class Comparison:
     def _round(self, tallies, what, happen, fleets=None):
         for fleet in fleets or self.fleets:
             self.turn(tallies.setdefault((what, fleet), Tally()), fleet, happen)
+
+
+def _is_replaced(fleet, victim):
+    return victim not in fleet.workers() and fleet.is_whole()
 
 
 def _is_done(fleet, old, order):
