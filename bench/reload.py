@@ -47,7 +47,7 @@ def is_promised(fleet, what):
 
 
 class Load:
-    """Both kinds of clients at one server, from now until stop()."""
+    """Both kinds of clients at one server, as long as the context lasts."""
 
     def __init__(self, programs, port):
         limits = ["--timeout-ms", TIMEOUT_MS, "--seconds", MAX_TURN_S, f"{HOST}:{port}"]
@@ -161,8 +161,11 @@ class Comparison:
 
     def kills(self, tally, fleet):
         for _ in range(KILLS_A_ROUND):
-            old = fleet.workers()
-            victim = self.random.choice(sorted(old))
+            workers = sorted(fleet.workers())
+            if not workers:
+                tally.words.append("nobody left to kill")
+                return
+            victim = self.random.choice(workers)
             began_s = time.monotonic()
             os.kill(victim, signal.SIGKILL)
             if not fleet.wait_for(lambda: _is_replaced(fleet, victim), DONE_S):
