@@ -84,9 +84,10 @@ class Deployed(Fleet):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                timeout=START_S,
                 check=True,
             )
-        except (OSError, subprocess.CalledProcessError):
+        except (OSError, subprocess.SubprocessError):
             return None
         found = re.findall(r"\d+(?:\.\d+)+", done.stdout)
         return found[0] if found else "of unknown version"
