@@ -213,8 +213,7 @@ def end_in_watch(app):
 
 def end_in_watch_with_frozen_ones(app):
     reload = end_in_watch(app)
-    if app.run.argv[app.run.argv.index("--mode") + 1] == "steered":
-        procs.wait_until(lambda: len(app.in_state("frozen")) == 2, "they stand still")
+    procs.wait_until(lambda: len(app.in_state("frozen")) == 2, "they stand still")
     return reload
 
 
@@ -251,24 +250,27 @@ def end_when_done(app):
     return reload
 
 
-PHASES = (end_in_rolling, end_in_watch, end_in_watch_with_frozen_ones, end_in_settling,
-          end_in_undoing, end_when_done)  # fmt: skip
-
-
-@pytest.mark.parametrize("phase", PHASES)
-def test_a_stop_ends_everything_in_every_phase(app, phase):
-    reload = phase(app)
+def assert_a_stop_ends_everything(app, reload):
     app.run.stop()  # nothing is left
     code, text = reloads.ended(reload)
     assert code in (reloads.DONE, reloads.ROLLED_BACK, reloads.NO_PRIMARY), (code, text)
+    assert code != reloads.NO_PRIMARY or "has ended" in text, text
 
 
-def test_a_stop_ends_a_canary_too(steered_app):
+PHASES = (end_in_rolling, end_in_canary, end_in_watch, end_in_watch_with_frozen_ones,
+          end_in_settling, end_in_undoing, end_when_done)  # fmt: skip
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_stop_ends_everything_in_every_phase(steered_app, phase):
     app = steered_app()
-    reload = end_in_canary(app)
-    app.run.stop()
-    code, text = reloads.ended(reload)
-    assert code == reloads.NO_PRIMARY and "has ended" in text, (code, text)
+    assert_a_stop_ends_everything(app, phase(app))
+
+
+@pytest.mark.parametrize("phase", [end_in_rolling, end_in_watch, end_in_undoing])
+def test_a_stop_ends_everything_in_the_shared_tier(berth_run, programs, place, shared, phase):
+    app = App(berth_run, programs, place, tier=shared)
+    assert_a_stop_ends_everything(app, phase(app))
 
 
 # --- bad deploys --------------------------------------------------------------------------
@@ -318,11 +320,7 @@ BAD = (exits_at_once, exits_within_the_watch, never_listens, listens_elsewhere, 
 CAREFUL = ("--drain", "2s", "--idle-close", "200ms", "--watch", "1s", "--ready-timeout", "700ms")
 
 
-@pytest.mark.parametrize("bad", BAD)
-def test_a_bad_deploy_is_rolled_back_says_why_and_nobody_notices(
-    berth_run, programs, place, tier, start_load, bad
-):
-    app = App(berth_run, programs, place, *CAREFUL, tier=tier)
+def assert_is_rolled_back(app, start_load, bad):
     before = app.family.wait_whole(2)
     with served(start_load, app.port):
         why, last_words = bad(app)
@@ -334,6 +332,19 @@ def test_a_bad_deploy_is_rolled_back_says_why_and_nobody_notices(
         app.reload()
     assert generations(app) == {1: 3, 2: 3}
     app.run.stop()
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_deploy_is_rolled_back_says_why_and_nobody_notices(steered_app, start_load, bad):
+    assert_is_rolled_back(steered_app(*CAREFUL), start_load, bad)
+
+
+@pytest.mark.parametrize("bad", [exits_at_once, never_listens, is_missing])
+def test_a_bad_deploy_is_rolled_back_in_the_shared_tier_too(
+    berth_run, programs, place, shared, start_load, bad
+):
+    app = App(berth_run, programs, place, *CAREFUL, tier=shared)
+    assert_is_rolled_back(app, start_load, bad)
 
 
 def test_a_canary_that_crashes_on_its_first_request_costs_that_one(steered_app, start_load):
@@ -373,7 +384,7 @@ def test_without_steering_there_is_no_canary(berth_run, programs, place, shared)
     app.run.stop()
 
 
-@pytest.mark.parametrize("bad", [exits_at_once, never_listens, is_missing])
+@pytest.mark.parametrize("bad", [exits_at_once, is_missing])
 def test_a_bad_deploy_before_more_workers_leaves_those_that_serve(app, start_load, bad):
     before = set(app.family.wait_whole(2).values())
     with served(start_load, app.port):
