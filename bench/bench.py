@@ -19,6 +19,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import measure  # noqa: E402
+import reload  # noqa: E402
 from fleet import FleetError, Programs  # noqa: E402
 
 N_CLIENTS = 64  # under way at any time; as many kept connections
@@ -47,6 +48,15 @@ class Figure:
     target: str = ""
     is_met: bool | None = None
     detail: str = ""
+
+
+@dataclasses.dataclass
+class LeftOut:
+    """What berth would be measured beside, were it here. Says nothing against berth."""
+
+    comparison: str
+    name: str
+    why: str
 
 
 def n_failed(results):
@@ -234,6 +244,24 @@ class Bench:
             value < MAX_START_S,
         )
 
+    def reload(self):
+        """Failed requests over reloads, deaths and bad versions, beside other managers."""
+        comparison = reload.Comparison(self.programs, max(self.n_rounds // MIN_ROUNDS, 1))
+        comparison.find()
+        for name, why in comparison.missing.items():
+            yield LeftOut("reload", name, why)
+        for fleet, what, tally in comparison.run():
+            may_fail = not reload.is_promised(fleet, what)
+            yield Figure(
+                "reload",
+                f"{what}: {fleet.name}",
+                tally.n_failed,
+                "",
+                "" if may_fail else "0",
+                None if may_fail else tally.n_failed == 0,
+                tally.detail(),
+            )
+
 
 COMPARISONS = {
     "connections": Bench.connections,
@@ -246,12 +274,18 @@ COMPARISONS = {
     "successor": Bench.successor,
     "keeper": Bench.keeper,
     "start": Bench.start,
+    "reload": Bench.reload,
 }
 
 
 def print_figure(figure):
+    if isinstance(figure, LeftOut):
+        print(f"{figure.comparison:<12} {figure.name:<56} left out: {figure.why}", flush=True)
+        return
     word = {True: "yes", False: "NO", None: ""}[figure.is_met]
     value = f"{figure.value:,.3f}" if figure.unit in ("x", "s") else f"{figure.value:,.1f}"
+    if isinstance(figure.value, int):
+        value = f"{figure.value:,}"
     print(
         f"{figure.comparison:<12} {figure.name:<56} {value:>9} {figure.unit:<4}"
         f"{figure.target:<10} {word:<4} {figure.detail}".rstrip(),
@@ -260,16 +294,19 @@ def print_figure(figure):
 
 
 def run_all(bench, names, tell):
-    """Runs the comparisons; tells each figure at once. Returns them, and what went wrong."""
-    figures, not_measured = [], {}
+    """Runs the comparisons; tells each figure at once.
+
+    Returns them, what was left out of them, and what went wrong.
+    """
+    figures, left_out, not_measured = [], [], {}
     for name in names:
         try:
             for figure in COMPARISONS[name](bench):
-                figures.append(figure)
+                (left_out if isinstance(figure, LeftOut) else figures).append(figure)
                 tell(figure)
         except FleetError as error:
             not_measured[name] = str(error)
-    return figures, not_measured
+    return figures, left_out, not_measured
 
 
 def parse_arguments():
@@ -293,12 +330,16 @@ def main():
     arguments = parse_arguments()
     bench = Bench(Programs(arguments.build), arguments.rounds, arguments.seconds)
     tell = (lambda figure: None) if arguments.json else print_figure
-    figures, not_measured = run_all(bench, arguments.only or COMPARISONS, tell)
+    figures, left_out, not_measured = run_all(bench, arguments.only or COMPARISONS, tell)
     if arguments.json:
         machine = {"cpus": os.cpu_count(), "kernel": platform.release()}
         run = {"rounds": arguments.rounds, "seconds": arguments.seconds}
-        rows = [dataclasses.asdict(figure) for figure in figures]
-        print(json.dumps({**machine, **run, "figures": rows, "not_measured": not_measured}))
+        rows = {
+            "figures": [dataclasses.asdict(figure) for figure in figures],
+            "left_out": [dataclasses.asdict(one) for one in left_out],
+            "not_measured": not_measured,
+        }
+        print(json.dumps({**machine, **run, **rows}))
     else:
         for name, why in not_measured.items():
             print(f"{name:<12} not measured: {why}")

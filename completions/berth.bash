@@ -9,7 +9,8 @@ _berth_command_at() {
 	while [ "$i" -lt "$COMP_CWORD" ]; do
 		case ${COMP_WORDS[i]} in
 		-n | --name | --listen | --policy | --mode | --unique | --private | --env | \
-			--stop-signal | --stop-timeout | --backlog)
+			--stop-signal | --stop-timeout | --backlog | --ready-timeout | --drain | --idle-close | --watch | --undo | --max-surge | \
+			--max-unavailable | --probe | --probe-interval | --probe-timeout | --probe-failures)
 			i=$((i + 1))
 			# bash takes "--name=web" for three words.
 			[ "${COMP_WORDS[i]-}" != = ] || i=$((i + 1))
@@ -30,7 +31,10 @@ _berth_values() {
 	--mode) printf '%s\n' auto steered shared ;;
 	--stop-signal) printf '%s\n' TERM INT QUIT HUP USR1 USR2 KILL WINCH ;;
 	--listen) printf '%s\n' 127.0.0.1: 0.0.0.0: '[::]:' unix:/ ;;
-	--name | --unique | --private | --env | --stop-timeout | --backlog) ;;
+	--probe) printf '%s\n' http:/ tcp exec: ;;
+	--ready-timeout | --idle-close | --watch | --undo) printf '%s\n' off ;;
+	--name | --unique | --private | --env | --stop-timeout | --backlog | --drain | --max-surge | \
+		--max-unavailable | --probe-interval | --probe-timeout | --probe-failures) ;;
 	*) return 1 ;;
 	esac
 }
@@ -38,7 +42,9 @@ _berth_values() {
 _berth_run() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} at values
 	local options="-n --name --listen --policy --mode --unique --private --env --stop-signal
-		--stop-timeout --backlog --quiet --json --help -h"
+		--stop-timeout --ready-timeout --probe --probe-interval --probe-timeout --probe-failures
+		--notify --drain --idle-close --watch --undo --max-surge --max-unavailable --backlog
+		--quiet --json --help -h"
 
 	# bash takes "--name=web" for three words, and "--name=" for two.
 	if [ "$word" = = ]; then
@@ -84,7 +90,7 @@ _berth_client() {
 }
 
 _berth() {
-	local word=${COMP_WORDS[COMP_CWORD]} verbs='run ps scale upgrade why doctor'
+	local word=${COMP_WORDS[COMP_CWORD]} verbs='run ps reload undo scale upgrade why doctor'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -94,10 +100,12 @@ _berth() {
 	case ${COMP_WORDS[1]} in
 	run) _berth_run ;;
 	ps | scale) _berth_client '--name --json --help -h' ;;
+	reload) _berth_client '--name --canary --watch --timeout --json --help -h' ;;
+	undo) _berth_client '--name --timeout --json --help -h' ;;
 	upgrade) _berth_client '--name --binary --json --help -h' ;;
 	why) mapfile -t COMPREPLY < <(compgen -W '--json --help -h' -- "$word") ;;
 	doctor) mapfile -t COMPREPLY < <(compgen -W '--all --json --help -h' -- "$word") ;;
-	help) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word") ;;
+	help) mapfile -t COMPREPLY < <(compgen -W "$verbs help" -- "$word") ;;
 	esac
 }
 

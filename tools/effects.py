@@ -36,7 +36,7 @@ HARMLESS = re.compile(
     | f?stat | lstat | statfs | f?access\w* | open\w* | fopen | fdopendir | f?close\w* | dirfd | dirname
     | readdir | readlink\w* | read | pread | lseek | fgets | getdelim | ftruncate | fcntl | dup[23]
     | pipe2 | poll | epoll_\w+ | socket(pair)? | get\w+ | isatty | sysconf | sched_\w+
-    | clock_gettime | gmtime_r | process_vm_readv | recvfrom | waitpid | execve? | execv
+    | clock_gettime | gmtime_r | process_vm_readv | recv(from)? | waitpid | execve? | execv
     | ioctl | syscall | prctl | setfs[ug]id | setrlimit | setsid | sig\w+ | umask | seccomp_\w+
     | bpf_object__\w+
     | bpf_map__\w+ | bpf_program__\w+ | bpf_map_lookup_elem | bpf_obj_get_info_by_fd

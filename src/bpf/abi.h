@@ -14,7 +14,7 @@
 #define STEER_BERTHS_MAX       16384 /* berths of one primary, anchors included */
 #define STEER_SEATS_MAX        1024  /* berths of one port */
 #define STEER_NEWS_BYTES       4096  /* of the ring by which the program calls the primary */
-#define STEER_PROBES_MAX       16   /* connections of the primary's own that are on their way */
+#define STEER_PROBES_MAX       16    /* connections of the primary's own that are on their way */
 #define STEER_CACHE_LINE_BYTES 64
 
 enum steer_policy {
@@ -56,8 +56,8 @@ struct steer_port {
 	__u32 policy;  /* enum steer_policy */
 	__u32 is_busy; /* a connection has come since the primary last saw none come */
 	__u32 canary; /* 1 + index of the berth that has a share, whether it has a seat or not; 0: none */
-	__u32 share;     /* of all new connections, in 2^32nds */
-	__u32 n_probes;  /* places in use, of the following */
+	__u32 share;    /* of all new connections, in 2^32nds */
+	__u32 n_probes; /* places in use, of the following */
 	__u32 unused;
 	struct steer_probe probes[STEER_PROBES_MAX];
 	__u64 to_anchor; /* connections that no berth could take */

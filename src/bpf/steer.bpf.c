@@ -284,8 +284,7 @@ static __always_inline void try_probe(struct passage *way)
 
 		if (way->port->probes[i].source != bpf_ntohs(source))
 			continue;
-		way->is_done =
-			bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) == 0;
+		way->is_done = bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) == 0;
 		return;
 	}
 }

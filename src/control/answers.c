@@ -8,13 +8,13 @@
 #include <string.h>
 
 #include "base/escape.h"
-#include "control/requests.h"
 
 enum status {
 	STATUS_OK = 200,
 	STATUS_ACCEPTED = 202,
 	STATUS_BAD_REQUEST = 400,
 	STATUS_FORBIDDEN = 403,
+	STATUS_NOT_FOUND = 404,
 	STATUS_CONFLICT = 409,
 	STATUS_UNPROCESSABLE = 422,
 	STATUS_FAILED = 500,
@@ -46,7 +46,8 @@ struct answer answers_error(unsigned status, const char *code, const char *messa
 	char shown[4 * CONTROL_TEXT_MAX]; /* JSON takes well-formed text only */
 
 	(void)escape_text(message, strlen(message), shown, sizeof(shown));
-	return (struct answer){ status, json_pack("{s:{s:s, s:s}}", "error", "code", code,
+	return (struct answer){ .status = status,
+				.body = json_pack("{s:{s:s, s:s}}", "error", "code", code,
 						  "message", shown) };
 }
 
@@ -61,9 +62,68 @@ static struct answer failed(int err, const char *text)
 	return answers_error(STATUS_FAILED, "failed", message);
 }
 
-struct answer answers_app(const struct answers_call *call)
+static struct answer done(enum status status, json_t *body)
 {
-	return (struct answer){ STATUS_OK, call->ops->describe(call->data) };
+	return (struct answer){ .status = status, .body = body };
+}
+
+struct answer answers_document(const struct answers_call *call)
+{
+	return done(STATUS_OK, call->ops->describe(call->data, call->document));
+}
+
+struct answer answers_operation(const struct answers_call *call)
+{
+	json_t *all = call->ops->describe(call->data, CONTROL_OPERATIONS);
+	json_t *operation;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "operations"), i, operation)
+	{
+		const char *id = json_string_value(json_object_get(operation, "id"));
+		struct answer answer;
+
+		if (!id || strcmp(id, call->id) != 0)
+			continue;
+		answer = done(STATUS_OK, json_incref(operation));
+		json_decref(all);
+		return answer;
+	}
+	if (!all)
+		return done(STATUS_OK, NULL);
+	json_decref(all);
+	return answers_error(STATUS_NOT_FOUND, "not_found",
+			     "There is no such operation, or it is not known any more.");
+}
+
+/* All that are kept, in one document. */
+static json_t *list_events(const struct answers_call *call, uint64_t after)
+{
+	json_t *array = json_array();
+	uint64_t n_lost_of_all = 0, n_lost, number;
+	json_t *event;
+
+	while ((event = call->ops->event(call->data, after, &number, &n_lost))) {
+		(void)json_array_append_new(array, event);
+		n_lost_of_all += n_lost;
+		after = number;
+	}
+	return json_pack("{s:o, s:I, s:I}", "events", array, "last", (json_int_t)after, "lost",
+			 (json_int_t)n_lost_of_all);
+}
+
+struct answer answers_events(const struct answers_call *call)
+{
+	char text[CONTROL_TEXT_MAX] = "";
+	struct requests_events events;
+
+	if (!requests_read_events(call->query, &events, text))
+		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
+	if (events.is_following)
+		return (struct answer){
+			.status = STATUS_OK, .is_stream = true, .after = events.after
+		};
+	return done(STATUS_OK, list_events(call, events.after));
 }
 
 struct answer answers_scale(const struct answers_call *call)
@@ -78,7 +138,7 @@ struct answer answers_scale(const struct answers_call *call)
 	err = call->ops->scale(call->data, call->who, &scale, &n_workers, text);
 	if (err)
 		return failed(err, text);
-	return (struct answer){ STATUS_OK, json_pack("{s:I}", "workers", (json_int_t)n_workers) };
+	return done(STATUS_OK, json_pack("{s:I}", "workers", (json_int_t)n_workers));
 }
 
 struct answer answers_reload(const struct answers_call *call)
@@ -94,13 +154,8 @@ struct answer answers_reload(const struct answers_call *call)
 	err = call->ops->reload(call->data, call->who, &reload, &id, &answer, text);
 	if (err)
 		return failed(err, text);
-	return (struct answer){ STATUS_ACCEPTED, json_pack("{s:I, s:s}", "reload", (json_int_t)id,
-							   "answer", answer) };
-}
-
-struct answer answers_reload_state(const struct answers_call *call)
-{
-	return (struct answer){ STATUS_OK, call->ops->reload_state(call->data) };
+	return done(STATUS_ACCEPTED,
+		    json_pack("{s:I, s:s}", "reload", (json_int_t)id, "answer", answer));
 }
 
 struct answer answers_undo(const struct answers_call *call)
@@ -114,7 +169,7 @@ struct answer answers_undo(const struct answers_call *call)
 	err = call->ops->undo(call->data, call->who, &id, text);
 	if (err)
 		return failed(err, text);
-	return (struct answer){ STATUS_ACCEPTED, json_pack("{s:I}", "reload", (json_int_t)id) };
+	return done(STATUS_ACCEPTED, json_pack("{s:I}", "reload", (json_int_t)id));
 }
 
 struct answer answers_upgrade(const struct answers_call *call)
@@ -130,16 +185,56 @@ struct answer answers_upgrade(const struct answers_call *call)
 				 &id, text);
 	if (err)
 		return failed(err, text);
-	return (struct answer){ STATUS_ACCEPTED, json_pack("{s:I}", "upgrade", (json_int_t)id) };
+	return done(STATUS_ACCEPTED, json_pack("{s:I}", "upgrade", (json_int_t)id));
 }
 
-struct answer answers_upgrade_state(const struct answers_call *call)
+struct answer answers_stop(const struct answers_call *call)
 {
-	return (struct answer){ STATUS_OK, call->ops->upgrade_state(call->data) };
+	char text[CONTROL_TEXT_MAX] = "";
+	unsigned n_workers = 0;
+	bool is_now = false;
+	int err;
+
+	if (!requests_read_stop(call->body, &is_now, text))
+		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
+	err = call->ops->stop(call->data, call->who, is_now, &n_workers, text);
+	if (err)
+		return failed(err, text);
+	return done(STATUS_ACCEPTED, json_pack("{s:I}", "stopping", (json_int_t)n_workers));
+}
+
+struct answer answers_restart(const struct answers_call *call)
+{
+	char text[CONTROL_TEXT_MAX] = "";
+	struct control_restart restart;
+	uint64_t run = 0;
+	int err;
+
+	if (!requests_read_restart(call->body, &restart, text))
+		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
+	err = call->ops->restart(call->data, call->who, &restart, &run, text);
+	if (err)
+		return failed(err, text);
+	return done(STATUS_ACCEPTED, json_pack("{s:I}", "after_run", (json_int_t)run));
+}
+
+struct answer answers_kill(const struct answers_call *call)
+{
+	char text[CONTROL_TEXT_MAX] = "";
+	struct control_kill kill;
+	pid_t pid = 0;
+	int err;
+
+	if (!requests_read_kill(call->body, &kill, text))
+		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
+	err = call->ops->kill(call->data, call->who, &kill, &pid, text);
+	if (err)
+		return failed(err, text);
+	return done(STATUS_OK, json_pack("{s:I}", "pid", (json_int_t)pid));
 }
 
 struct answer answers_openapi(const struct answers_call *call)
 {
 	(void)call;
-	return (struct answer){ STATUS_OK, json_loadb(openapi, sizeof(openapi), 0, NULL) };
+	return done(STATUS_OK, json_loadb(openapi, sizeof(openapi), 0, NULL));
 }

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "control/control.h"
+#include "control/requests.h"
 
 /* One request, to the end of its body. */
 struct answers_call {
@@ -13,11 +14,16 @@ struct answers_call {
 	void *data;
 	const struct control_peer *who;
 	struct span body;
+	const struct requests_query *query;
+	enum control_document document; /* of the route */
+	const char *id;                 /* that stands in its path, or "" */
 };
 
 struct answer {
 	unsigned status; /* of HTTP */
 	json_t *body;    /* whoever has the answer owns it; NULL: no memory was left */
+	bool is_stream;  /* instead: events, one by one, without an end; @body is NULL */
+	uint64_t after;  /* those that follow this one */
 };
 
 /*
@@ -26,13 +32,16 @@ struct answer {
  */
 typedef struct answer answers_give(const struct answers_call *call);
 
-answers_give answers_app;
+answers_give answers_document;
+answers_give answers_operation;
+answers_give answers_events;
 answers_give answers_scale;
 answers_give answers_reload;
-answers_give answers_reload_state;
 answers_give answers_undo;
 answers_give answers_upgrade;
-answers_give answers_upgrade_state;
+answers_give answers_stop;
+answers_give answers_restart;
+answers_give answers_kill;
 answers_give answers_openapi;
 
 /*

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/container_of.h"
 #include "base/number.h"
+#include "control/follow.h"
 #include "control/routes.h"
 #include "os/clock.h"
 
@@ -26,6 +27,7 @@
 #define MEMORY_MAX      ((size_t)32 * 1024) /* of one connection: headers, mostly */
 #define MEMORY_STEP     ((size_t)2 * 1024)
 #define SWEEP_MS        1000
+#define BEAT_MS         5000 /* of followers, in half the time that ends who is silent */
 #define HANDLES         2
 #define STATUS_TOO_MUCH 413
 
@@ -33,6 +35,7 @@ struct connection {
 	struct MHD_Connection *http; /* NULL: the place is free */
 	int fd;
 	bool is_cut;
+	bool is_following; /* its answer has no end, and is bounded in another way */
 	struct control_peer peer;
 	unsigned rights;  /* ROUTES_ bits; 0: it is not answered */
 	int64_t since_ms; /* when it was made, or got its last answer */
@@ -49,6 +52,8 @@ struct control {
 	unsigned n_connections;
 	uint64_t order; /* of the last connection that was made or got an answer */
 	bool is_ending; /* what has been answered is sent, and nothing else is done */
+	int64_t beat_ms; /* when the last one was */
+	struct follow follow;
 	struct connection connections[CONTROL_CONNECTIONS_MAX];
 };
 
@@ -80,7 +85,8 @@ static void cut_eldest(struct control *control)
 	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
 		struct connection *c = &control->connections[i];
 
-		if (c->http && !c->is_cut && (!eldest || c->order < eldest->order))
+		if (c->http && !c->is_cut && !c->is_following &&
+		    (!eldest || c->order < eldest->order))
 			eldest = c;
 	}
 	if (eldest)
@@ -94,7 +100,8 @@ static void cut_overdue(struct control *control)
 	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
 		struct connection *c = &control->connections[i];
 
-		if (c->http && !c->is_cut && now_ms - c->since_ms > REQUEST_MAX_MS)
+		if (c->http && !c->is_cut && !c->is_following &&
+		    now_ms - c->since_ms > REQUEST_MAX_MS)
 			cut(c);
 	}
 }
@@ -205,14 +212,50 @@ static enum MHD_Result send_no_method(struct MHD_Connection *http, const char *p
 	return send_answer(http, &answer, routes_allow(path, allow));
 }
 
-static enum MHD_Result answer_request(const struct control *control, struct connection *c,
+static enum MHD_Result send_stream(struct control *control, struct connection *c, uint64_t after)
+{
+	struct MHD_Response *response = NULL;
+	enum MHD_Result result = MHD_NO;
+	int err = follow_begin(&control->follow, c->http, after, &response);
+
+	if (err == -EBUSY)
+		return send_error(c->http, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
+				  "As many follow the events as may.");
+	if (err)
+		return MHD_NO;
+	if (MHD_add_response_header(response, "Content-Type", "application/x-ndjson") == MHD_YES &&
+	    MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES)
+		result = MHD_queue_response(c->http, MHD_HTTP_OK, response);
+	c->is_following = result == MHD_YES;
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* The form is libmicrohttpd's. */
+static enum MHD_Result on_argument(void *cls, enum MHD_ValueKind kind, const char *name,
+				   const char *value)
+{
+	struct requests_query *query = cls;
+
+	(void)kind;
+	query->is_too_long = query->n == REQUESTS_QUERY_MAX;
+	if (query->is_too_long)
+		return MHD_NO;
+	query->at[query->n].name = name;
+	query->at[query->n++].value = value ? value : "";
+	return MHD_YES;
+}
+
+static enum MHD_Result answer_request(struct control *control, struct connection *c,
 				      const char *method, const char *path)
 {
+	struct requests_query query = { 0 };
 	struct answers_call call = {
 		.ops = control->o.ops,
 		.data = control->o.data,
 		.who = &c->peer,
 		.body = buf_span(&c->body),
+		.query = &query,
 	};
 	const struct route *route = NULL;
 	struct answer answer;
@@ -227,7 +270,12 @@ static enum MHD_Result answer_request(const struct control *control, struct conn
 				  "This user may not do this.");
 	case ROUTES_FOUND: break;
 	}
+	(void)MHD_get_connection_values(c->http, MHD_GET_ARGUMENT_KIND, on_argument, &query);
+	call.document = route->document;
+	call.id = routes_id(route, path);
 	answer = route->give(&call);
+	if (answer.is_stream)
+		return send_stream(control, c, answer.after);
 	return send_answer(c->http, &answer, NULL);
 }
 
@@ -260,7 +308,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
 				  const char *method, const char *version, const char *part,
 				  size_t *part_size, void **request)
 {
-	const struct control *control = cls;
+	struct control *control = cls;
 	struct connection *c = *request;
 	bool has_room;
 
@@ -289,6 +337,7 @@ static void on_completed(void *cls, struct MHD_Connection *http, void **request,
 	if (!c)
 		return;
 	buf_done(&c->body);
+	c->is_following = false;
 	begin_wait(cls, c);
 }
 
@@ -303,6 +352,10 @@ static void run(struct control *control)
 	bool was_full = control->n_connections == CONTROL_CONNECTIONS_MAX;
 
 	cut_overdue(control);
+	if (clock_ms() - control->beat_ms >= BEAT_MS) {
+		control->beat_ms = clock_ms();
+		follow_beat(&control->follow);
+	}
 	(void)MHD_run(control->http);
 	if (control->n_connections == 0) {
 		(void)uv_timer_stop(&control->timer);
@@ -341,7 +394,7 @@ static int start_http(struct control *control)
 	const union MHD_DaemonInfo *info;
 
 	control->http = MHD_start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, on_request, control, MHD_OPTION_LISTEN_SOCKET,
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, control, MHD_OPTION_LISTEN_SOCKET,
 		control->o.listen_fd, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)CONTROL_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_MAX_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX,
@@ -361,6 +414,7 @@ static void stop_http(struct control *control)
 	/* the listening socket is not libmicrohttpd's to close; who waits there is the next one's */
 	(void)MHD_quiesce_daemon(control->http);
 	control->is_ending = true;
+	follow_end(&control->follow);
 	(void)MHD_run(control->http);
 	MHD_stop_daemon(control->http);
 	control->http = NULL;
@@ -374,6 +428,7 @@ int control_new(const struct control_options *o, struct control **ret_control)
 	if (!control)
 		return -ENOMEM;
 	control->o = *o;
+	follow_init(&control->follow, o->ops, o->data);
 	err = start_http(control);
 	if (err) {
 		stop_http(control);
@@ -387,6 +442,13 @@ int control_new(const struct control_options *o, struct control **ret_control)
 	(void)uv_poll_start(&control->poll, UV_READABLE, on_event);
 	*ret_control = control;
 	return 0;
+}
+
+void control_note_event(struct control *control)
+{
+	/* whoever notes it may be in the middle of an answer: it is sent from the loop */
+	if (control && follow_wake(&control->follow))
+		(void)uv_timer_start(&control->timer, on_timer, 0, 0);
 }
 
 struct control *control_free(struct control *c)

@@ -17,9 +17,12 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "core/app_config.h"
+
 #define CONTROL_CONNECTIONS_MAX 64
 #define CONTROL_BODY_MAX        65536 /* bytes of a request's body */
 #define CONTROL_TEXT_MAX        512   /* a sentence for people, with its NUL */
+#define CONTROL_FOLLOWERS_MAX   16    /* of those connections that follow the events */
 
 /* Who asks. */
 struct control_peer {
@@ -38,6 +41,31 @@ struct control_reload {
 	uint32_t watch_ms;
 };
 
+struct control_restart {
+	bool is_all;                  /* every slot; else those named */
+	bool slots[APP_WORKERS_MAX]; /* [0] is slot 1 */
+};
+
+struct control_kill {
+	unsigned slot;
+	int signal;
+};
+
+/* What can be read, each at a path of its own; see openapi.json. */
+enum control_document {
+	CONTROL_NO_DOCUMENT = 0,
+	CONTROL_APP,
+	CONTROL_APPS,
+	CONTROL_WORKERS,
+	CONTROL_PORTS,
+	CONTROL_BERTHS,
+	CONTROL_GENERATIONS,
+	CONTROL_OPERATIONS,
+	CONTROL_CONNECTIONS,
+	CONTROL_RELOAD,
+	CONTROL_UPGRADE,
+};
+
 /*
  * What is controlled. All are called on the loop's thread and must not block. None may call
  * control_free(), and what ends the process must wait until the loop has come round again:
@@ -49,8 +77,14 @@ struct control_reload {
  * -errno if it failed.
  */
 struct control_ops {
-	/* Returns the document of GET /v1/app, see openapi.json, or NULL without memory. */
-	json_t *(*describe)(void *data);
+	/* Returns the document, see openapi.json, or NULL without memory. */
+	json_t *(*describe)(void *data, enum control_document what);
+
+	/*
+	 * Returns the first event after the one numbered @after, see openapi.json, or NULL if
+	 * there is none. @ret_number: its own. @ret_lost: how many before it are not kept.
+	 */
+	json_t *(*event)(void *data, uint64_t after, uint64_t *ret_number, uint64_t *ret_lost);
 
 	/* @ret_workers: how many workers are wanted now */
 	int (*scale)(void *data, const struct control_peer *who, const struct control_scale *scale,
@@ -65,15 +99,25 @@ struct control_ops {
 	int (*undo)(void *data, const struct control_peer *who, uint64_t *ret_id,
 		    char ret_text[static CONTROL_TEXT_MAX]);
 
-	/* Returns the document of GET /v1/reload, see openapi.json, or NULL without memory. */
-	json_t *(*reload_state)(void *data);
-
 	/* Begins an upgrade. @binary: an absolute path, or NULL for the program that runs. */
 	int (*upgrade)(void *data, const struct control_peer *who, const char *binary,
 		       uint64_t *ret_id, char ret_text[static CONTROL_TEXT_MAX]);
 
-	/* Returns the document of GET /v1/upgrade, see openapi.json, or NULL without memory. */
-	json_t *(*upgrade_state)(void *data);
+	/* Stops all of it, workers first; @is_now: without waiting for them. @ret_workers: how many. */
+	int (*stop)(void *data, const struct control_peer *who, bool is_now, unsigned *ret_workers,
+		    char ret_text[static CONTROL_TEXT_MAX]);
+
+	/*
+	 * Stops workers, and starts others in their slots. @ret_run: those that are started for
+	 * it have higher numbers than this.
+	 */
+	int (*restart)(void *data, const struct control_peer *who,
+		       const struct control_restart *restart, uint64_t *ret_run,
+		       char ret_text[static CONTROL_TEXT_MAX]);
+
+	/* Sends a worker's leader a signal. */
+	int (*kill)(void *data, const struct control_peer *who, const struct control_kill *kill,
+		    pid_t *ret_pid, char ret_text[static CONTROL_TEXT_MAX]);
 };
 
 struct control_options {
@@ -95,6 +139,9 @@ struct control;
  * The loop's thread only, as control_free(). Never blocks.
  */
 int control_new(const struct control_options *o, struct control **ret_control);
+
+/* There is another event: whoever follows them is told of it soon. Takes NULL. Never blocks. */
+void control_note_event(struct control *control);
 
 /*
  * control_free - end all connections

@@ -4,10 +4,12 @@
  */
 #include "control/requests.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "core/app_config.h"
 
 #define WATCH_MAX_MS 86400000 /* a day */
@@ -154,6 +156,119 @@ bool requests_read_upgrade(struct span body, struct requests_upgrade *ret_upgrad
 {
 	json_t *object = body.size ? load_object(body, ret_text) : json_object();
 	bool is_right = object && read_upgrade(object, ret_upgrade, ret_text);
+
+	json_decref(object);
+	return is_right;
+}
+
+/* Once for each name: the second one would say something else, or nothing. */
+static bool read_argument(const char *name, const char *value, bool *has,
+			  struct requests_events *events, char ret_text[static CONTROL_TEXT_MAX])
+{
+	const bool is_after = strcmp(name, "after") == 0;
+	uint64_t n;
+
+	if (!is_after && strcmp(name, "follow") != 0)
+		return wrong(ret_text, "The query may have \"after\" and \"follow\", and "
+				       "nothing else.");
+	if (has[is_after])
+		return wrong(ret_text, "The query has \"%s\" twice.", is_after ? "after" : "follow");
+	has[is_after] = true;
+	if (is_after && !number_parse(value, strlen(value), INT64_MAX, &events->after))
+		return wrong(ret_text, "\"after\" must be the number of an event.");
+	if (!is_after) {
+		if (!number_parse(value, strlen(value), 1, &n))
+			return wrong(ret_text, "\"follow\" must be 0 or 1.");
+		events->is_following = n;
+	}
+	return true;
+}
+
+bool requests_read_events(const struct requests_query *query, struct requests_events *ret_events,
+			  char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct requests_events events = { 0 };
+	bool has[2] = { false, false };
+
+	if (query->is_too_long)
+		return wrong(ret_text, "The query is too long.");
+	for (size_t i = 0; i < query->n; i++)
+		if (!read_argument(query->at[i].name, query->at[i].value, has, &events, ret_text))
+			return false;
+	*ret_events = events;
+	return true;
+}
+
+bool requests_read_stop(struct span body, bool *ret_is_now, char ret_text[static CONTROL_TEXT_MAX])
+{
+	json_t *object = body.size ? load_object(body, ret_text) : json_object();
+	const json_t *now = json_object_get(object, "now");
+	bool is_right = object && json_object_size(object) == (now ? 1 : 0) &&
+			(!now || json_is_boolean(now));
+
+	if (object && !is_right)
+		(void)wrong(ret_text, "The body may have \"now\", true or false, and nothing else.");
+	if (is_right)
+		*ret_is_now = json_is_true(now);
+	json_decref(object);
+	return is_right;
+}
+
+static bool read_restart(const json_t *object, struct control_restart *ret_restart,
+			 char ret_text[static CONTROL_TEXT_MAX])
+{
+	const json_t *slots = json_object_get(object, "slots");
+	struct control_restart restart = { .is_all = !slots };
+	const json_t *slot;
+	size_t i;
+
+	if (json_object_size(object) != (slots ? 1 : 0))
+		return wrong(ret_text, "The body may have \"slots\", and nothing else.");
+	if (slots && json_array_size(slots) == 0)
+		return wrong(ret_text, "\"slots\" must be a list of one slot or more.");
+	json_array_foreach(slots, i, slot)
+	{
+		json_int_t n = json_integer_value(slot);
+
+		if (n < 1 || n > APP_WORKERS_MAX)
+			return wrong(ret_text, "A slot is a number from 1 to %d.", APP_WORKERS_MAX);
+		restart.slots[n - 1] = true;
+	}
+	*ret_restart = restart;
+	return true;
+}
+
+bool requests_read_restart(struct span body, struct control_restart *ret_restart,
+			   char ret_text[static CONTROL_TEXT_MAX])
+{
+	json_t *object = body.size ? load_object(body, ret_text) : json_object();
+	bool is_right = object && read_restart(object, ret_restart, ret_text);
+
+	json_decref(object);
+	return is_right;
+}
+
+static bool read_kill(json_t *object, struct control_kill *ret_kill,
+		      char ret_text[static CONTROL_TEXT_MAX])
+{
+	json_int_t slot = 0, signal = 0;
+
+	if (!take_number(object, "slot", 1, APP_WORKERS_MAX, &slot) || slot == 0)
+		return wrong(ret_text, "\"slot\" must be a number from 1 to %d.", APP_WORKERS_MAX);
+	if (!take_number(object, "signal", 1, SIGRTMAX, &signal) || signal == 0)
+		return wrong(ret_text, "\"signal\" must be a number from 1 to %d.", SIGRTMAX);
+	if (json_object_size(object) != 0)
+		return wrong(ret_text, "The body must have \"slot\" and \"signal\", and nothing "
+				       "else.");
+	*ret_kill = (struct control_kill){ (unsigned)slot, (int)signal };
+	return true;
+}
+
+bool requests_read_kill(struct span body, struct control_kill *ret_kill,
+			char ret_text[static CONTROL_TEXT_MAX])
+{
+	json_t *object = load_object(body, ret_text);
+	bool is_right = object && read_kill(object, ret_kill, ret_text);
 
 	json_decref(object);
 	return is_right;

@@ -9,6 +9,23 @@
 #include "base/buf.h"
 #include "control/control.h"
 
+#define REQUESTS_QUERY_MAX 8
+
+/* What stands behind the "?" of a request, decoded; it belongs to somebody else. */
+struct requests_query {
+	size_t n;
+	bool is_too_long; /* there was more */
+	struct {
+		const char *name;
+		const char *value; /* "" where it has none */
+	} at[REQUESTS_QUERY_MAX];
+};
+
+struct requests_events {
+	uint64_t after;    /* the number of an event, 0: from the first that is kept */
+	bool is_following; /* and those that come */
+};
+
 struct requests_upgrade {
 	char binary[PATH_MAX]; /* an absolute path; "": the program that runs */
 };
@@ -47,5 +64,20 @@ bool requests_read_nothing(struct span body, char ret_text[static CONTROL_TEXT_M
  */
 bool requests_read_upgrade(struct span body, struct requests_upgrade *ret_upgrade,
 			   char ret_text[static CONTROL_TEXT_MAX]);
+
+/* "after=N" and "follow=1" or "follow=0", each once or not at all; nothing else. */
+bool requests_read_events(const struct requests_query *query, struct requests_events *ret_events,
+			  char ret_text[static CONTROL_TEXT_MAX]);
+
+/* {"now": true} or {"now": false}, {}, or no byte at all. */
+bool requests_read_stop(struct span body, bool *ret_is_now, char ret_text[static CONTROL_TEXT_MAX]);
+
+/* {"slots": [1, 2]} with one slot at least, {}, or no byte at all: then it is all of them. */
+bool requests_read_restart(struct span body, struct control_restart *ret_restart,
+			   char ret_text[static CONTROL_TEXT_MAX]);
+
+/* {"slot": 1, "signal": 15} */
+bool requests_read_kill(struct span body, struct control_kill *ret_kill,
+			char ret_text[static CONTROL_TEXT_MAX]);
 
 #endif

@@ -7,18 +7,52 @@
 
 /* clang-format off */
 static const struct route routes[] = {
-	{ "GET",  "/v1/app",          ROUTES_READ,   answers_app },
-	{ "POST", "/v1/app/scale",    ROUTES_CHANGE, answers_scale },
-	{ "GET",  "/v1/reload",       ROUTES_READ,   answers_reload_state },
-	{ "POST", "/v1/reload",       ROUTES_CHANGE, answers_reload },
-	{ "POST", "/v1/undo",         ROUTES_CHANGE, answers_undo },
-	{ "GET",  "/v1/upgrade",      ROUTES_READ,   answers_upgrade_state },
-	{ "POST", "/v1/upgrade",      ROUTES_CHANGE, answers_upgrade },
-	{ "GET",  "/v1/openapi.json", ROUTES_READ,   answers_openapi },
+	{ "GET",  "/v1/app",             ROUTES_READ,   answers_document, CONTROL_APP },
+	{ "GET",  "/v1/apps",            ROUTES_READ,   answers_document, CONTROL_APPS },
+	{ "GET",  "/v1/workers",         ROUTES_READ,   answers_document, CONTROL_WORKERS },
+	{ "GET",  "/v1/ports",           ROUTES_READ,   answers_document, CONTROL_PORTS },
+	{ "GET",  "/v1/berths",          ROUTES_READ,   answers_document, CONTROL_BERTHS },
+	{ "GET",  "/v1/generations",     ROUTES_READ,   answers_document, CONTROL_GENERATIONS },
+	{ "GET",  "/v1/operations",      ROUTES_READ,   answers_document, CONTROL_OPERATIONS },
+	{ "GET",  "/v1/operations/{id}", ROUTES_READ,   answers_operation, CONTROL_NO_DOCUMENT },
+	{ "GET",  "/v1/connections",     ROUTES_READ,   answers_document, CONTROL_CONNECTIONS },
+	{ "GET",  "/v1/events",          ROUTES_READ,   answers_events, CONTROL_NO_DOCUMENT },
+	{ "POST", "/v1/app/scale",       ROUTES_CHANGE, answers_scale, CONTROL_NO_DOCUMENT },
+	{ "GET",  "/v1/reload",          ROUTES_READ,   answers_document, CONTROL_RELOAD },
+	{ "POST", "/v1/reload",          ROUTES_CHANGE, answers_reload, CONTROL_NO_DOCUMENT },
+	{ "POST", "/v1/undo",            ROUTES_CHANGE, answers_undo, CONTROL_NO_DOCUMENT },
+	{ "GET",  "/v1/upgrade",         ROUTES_READ,   answers_document, CONTROL_UPGRADE },
+	{ "POST", "/v1/upgrade",         ROUTES_CHANGE, answers_upgrade, CONTROL_NO_DOCUMENT },
+	{ "POST", "/v1/stop",            ROUTES_CHANGE, answers_stop, CONTROL_NO_DOCUMENT },
+	{ "POST", "/v1/restart",         ROUTES_CHANGE, answers_restart, CONTROL_NO_DOCUMENT },
+	{ "POST", "/v1/kill",            ROUTES_CHANGE, answers_kill, CONTROL_NO_DOCUMENT },
+	{ "GET",  "/v1/openapi.json",    ROUTES_READ,   answers_openapi, CONTROL_NO_DOCUMENT },
 };
 /* clang-format on */
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
+
+/* How long the part of a path is that must be there letter by letter. */
+static size_t fixed_size(const char *pattern)
+{
+	return strcspn(pattern, "{");
+}
+
+static bool is_path_of(const char *pattern, const char *path)
+{
+	const size_t size = fixed_size(pattern);
+
+	if (!pattern[size])
+		return strcmp(pattern, path) == 0;
+	return strncmp(pattern, path, size) == 0 && path[size] && !strchr(path + size, '/');
+}
+
+const char *routes_id(const struct route *route, const char *path)
+{
+	const size_t size = fixed_size(route->path);
+
+	return route->path[size] ? path + size : "";
+}
 
 enum routes_result routes_find(const char *method, const char *path, unsigned rights,
 			       const struct route **ret_route)
@@ -26,7 +60,7 @@ enum routes_result routes_find(const char *method, const char *path, unsigned ri
 	enum routes_result result = ROUTES_NO_PATH;
 
 	for (size_t i = 0; i < N_ROUTES; i++) {
-		if (strcmp(routes[i].path, path) != 0)
+		if (!is_path_of(routes[i].path, path))
 			continue;
 		result = ROUTES_NO_METHOD;
 		if (strcmp(routes[i].method, method) != 0)
@@ -43,7 +77,7 @@ const char *routes_allow(const char *path, char ret_allow[static ROUTES_ALLOW_MA
 {
 	ret_allow[0] = '\0';
 	for (size_t i = 0; i < N_ROUTES; i++) {
-		if (strcmp(routes[i].path, path) != 0)
+		if (!is_path_of(routes[i].path, path))
 			continue;
 		if (ret_allow[0])
 			(void)strncat(ret_allow, ", ", ROUTES_ALLOW_MAX - strlen(ret_allow) - 1);

@@ -18,9 +18,10 @@ enum routes_right {
 
 struct route {
 	const char *method;
-	const char *path;
+	const char *path; /* where it ends with "{id}", what may stand there is one word */
 	enum routes_right right; /* that it needs */
 	answers_give *give;
+	enum control_document document; /* where that is what it gives */
 };
 
 enum routes_result {
@@ -41,6 +42,9 @@ enum routes_result {
  */
 enum routes_result routes_find(const char *method, const char *path, unsigned rights,
 			       const struct route **ret_route);
+
+/* The word that stands for the {id} of @route in @path, which has led to it; else "". */
+const char *routes_id(const struct route *route, const char *path);
 
 /* The methods that a path has, "GET, POST"; "" for a path that is none. Returns @ret_allow. */
 const char *routes_allow(const char *path, char ret_allow[static ROUTES_ALLOW_MAX]);

@@ -57,7 +57,7 @@ struct app_config {
 	unsigned max_unavailable;
 	struct probe probe; /* of a worker that listens, before it's ready and from then on */
 	struct probe_timing probe_timing;
-	bool must_notify; /* a worker is ready when it sends READY=1 to NOTIFY_SOCKET */
+	bool must_notify;     /* a worker is ready when it sends READY=1 to NOTIFY_SOCKET */
 	unsigned backlog_min; /* a worker's smaller backlog is raised to this; 0: none is */
 	bool quiet;
 	bool json;

@@ -73,8 +73,9 @@ struct state_app {
 
 #define STATE_APP_STOPPING   1u
 #define STATE_APP_SAID_READY 2u
-#define STATE_APP_SHARED     4u /* the tier that was chosen */
-#define STATE_APP_TIERED     8u /* it was chosen */
+#define STATE_APP_SHARED     4u  /* the tier that was chosen */
+#define STATE_APP_TIERED     8u  /* it was chosen */
+#define STATE_APP_BEGUN      16u /* its program has been executed */
 
 struct state_worker {
 	uint64_t run; /* of the process in the slot */

@@ -52,7 +52,8 @@ static bool join(const struct tail_line *const *lines, size_t n, char *ret_text,
 		(void)escape_text(lines[i]->text, lines[i]->size, shown, sizeof(shown));
 		if (used + strlen(shown) + sizeof(PARTED_BY) > size)
 			return false;
-		used += (size_t)sprintf(ret_text + used, "%s%s", i ? PARTED_BY : "", shown);
+		(void)snprintf(ret_text + used, size - used, "%s%s", i ? PARTED_BY : "", shown);
+		used += strlen(ret_text + used);
 	}
 	return true;
 }

@@ -12,7 +12,7 @@ struct worker_identity {
 	unsigned n_workers;
 	unsigned generation;
 	const char *notify_name; /* the value of NOTIFY_SOCKET; NULL: it isn't set */
-	const char *run; /* the value of BERTH_RUN: no other run of any worker has it */
+	const char *run;         /* the value of BERTH_RUN: no other run of any worker has it */
 };
 
 struct worker_args {

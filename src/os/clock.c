@@ -47,3 +47,18 @@ const char *clock_wall_text_of(int64_t ms, char ret_text[static CLOCK_TEXT_MAX])
 	}
 	return text_of(&when, ret_text);
 }
+
+int64_t clock_wall_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+const char *clock_wall_text_at(int64_t wall_ms, char ret_text[static CLOCK_TEXT_MAX])
+{
+	const struct timespec when = { wall_ms / 1000, wall_ms % 1000 * 1000000 };
+
+	return text_of(&when, ret_text);
+}

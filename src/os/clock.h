@@ -21,4 +21,8 @@ const char *clock_wall_text(char ret_text[static CLOCK_TEXT_MAX]);
 /* The same of a moment on clock_ms(), not in the future. */
 const char *clock_wall_text_of(int64_t ms, char ret_text[static CLOCK_TEXT_MAX]);
 
+/* The wall clock as a number: milliseconds since 1970; and the text of such a number. */
+int64_t clock_wall_ms(void);
+const char *clock_wall_text_at(int64_t wall_ms, char ret_text[static CLOCK_TEXT_MAX]);
+
 #endif

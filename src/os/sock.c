@@ -317,13 +317,22 @@ bool sock_unix_is_alive(const struct addr *a)
 	return errno != ECONNREFUSED && errno != ENOENT;
 }
 
-unsigned sock_n_queued(int fd)
+int sock_queue(int fd, struct sock_queue *ret_queue)
 {
 	struct tcp_info info;
 	socklen_t size = sizeof(info);
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
 	    info.tcpi_state != TCP_LISTEN)
-		return 0;
-	return info.tcpi_unacked; /* that's what it means for a listening one */
+		return -EINVAL;
+	/* that's what the two mean for a listening one */
+	*ret_queue = (struct sock_queue){ info.tcpi_unacked, info.tcpi_sacked };
+	return 0;
+}
+
+unsigned sock_n_queued(int fd)
+{
+	struct sock_queue queue;
+
+	return sock_queue(fd, &queue) < 0 ? 0 : queue.n_waiting;
 }

@@ -157,4 +157,12 @@ bool sock_unix_is_alive(const struct addr *a);
 /* How many connections wait to be accepted at a listening TCP socket; 0 if it is none. */
 unsigned sock_n_queued(int fd);
 
+struct sock_queue {
+	unsigned n_waiting; /* connections that wait to be accepted */
+	unsigned n_max;     /* more are refused */
+};
+
+/* The same and its limit. 0; -EINVAL if it is no listening TCP socket. */
+int sock_queue(int fd, struct sock_queue *ret_queue);
+
 #endif

@@ -143,8 +143,13 @@ enum spawn_report spawn_read_report(int report_fd, int *ret_notify_fd,
 {
 	struct spawn_failure failure = { 0 };
 	own_fd fd = NO_FD;
-	ssize_t n = rights_receive(report_fd, &failure, sizeof(failure), MSG_DONTWAIT, &fd);
+	ssize_t n = recv(report_fd, &failure, sizeof(failure), MSG_DONTWAIT | MSG_PEEK);
 
+	if (n == (ssize_t)sizeof(failure) && failure.stage >= 0 && failure.stage < SPAWN_STAGES) {
+		*ret_failure = failure; /* a successor has to find it, too */
+		return SPAWN_REPORT_FAILED;
+	}
+	n = rights_receive(report_fd, &failure, sizeof(failure), MSG_DONTWAIT, &fd);
 	if (n < 0)
 		return n == -EAGAIN || n == -EINTR ? SPAWN_REPORT_NOTHING : SPAWN_REPORT_RUNNING;
 	if (n == 0)

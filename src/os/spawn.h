@@ -103,8 +103,9 @@ struct spawn_failure {
  * @ret_notify_fd:  yours; written with SPAWN_REPORT_NOTIFY only
  * @ret_failure:    written with SPAWN_REPORT_FAILED only
  *
- * The order is NOTIFY, RUNNING for a program that runs; FAILED, RUNNING, with
+ * The order is NOTIFY, RUNNING for a program that runs; FAILED, with
  * NOTIFY before them if it got that far, for one that doesn't. A child that
+ * FAILED, as the last word, stays in the socket for a successor. A child that
  * FAILED because our own descriptors are used up runs all the same, under a
  * filter that nobody listens to: end it. Never blocks.
  */

@@ -6,23 +6,18 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/advice.h"
 #include "os/clock.h"
-#include "os/procfs.h"
 #include "primary/holder.h"
+#include "primary/rights.h"
 
 #define COMPLAINT_PAUSE_MS 1000
 
 const char *complaint_text(int error, const struct addr *a,
 			   char ret_text[static COMPLAINT_TEXT_MAX])
 {
-	char advice[ADVICE_TEXT_MAX];
-
 	if (error == EADDRINUSE && holder_sentence(a, ret_text, COMPLAINT_TEXT_MAX) == 0)
 		return ret_text;
-	(void)snprintf(ret_text, COMPLAINT_TEXT_MAX, "%s",
-		       advice_for_bind(error, a, procfs_unprivileged_port_start(), advice));
-	return ret_text;
+	return rights_advice(error, a, false, ret_text, COMPLAINT_TEXT_MAX);
 }
 
 /* Whether two addresses of one port number cannot both be had. */

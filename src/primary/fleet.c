@@ -184,14 +184,15 @@ void fleet_promote(struct fleet *f, struct worker *w, bool must_stay)
 {
 	struct worker *member = f->workers[w->slot - 1];
 
-	remove_other(f, w);
-	f->workers[w->slot - 1] = w;
-	/* A successor must find both, whatever of this has been done. */
+	/* At no moment that a successor could find is one of the two nowhere. */
 	if (member) {
 		member->role = WORKER_LEAVING;
 		member->must_stay = must_stay;
 		add_other(f, member);
 	}
+	remove_other(f, w);
+	f->workers[w->slot - 1] = w;
+	w->role = WORKER_MEMBER;
 	/* First the new one gets clients, and only then the old one no more. */
 	if (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN)
 		worker_event(w, EV_RESUME);
@@ -370,6 +371,13 @@ void fleet_note_exit(struct fleet *f, pid_t pid, int status)
 
 /* --- from primary to primary --- */
 
+/* The slot is empty already, and what that means has yet to be done. */
+static void remain_given_up(struct state *s, int code)
+{
+	s->app.exit_code = code;
+	s->app.flags |= STATE_APP_STOPPING;
+}
+
 void fleet_remains(const struct fleet *f, struct state *s)
 {
 	s->app.n_runs = f->home.n_runs;
@@ -379,10 +387,14 @@ void fleet_remains(const struct fleet *f, struct state *s)
 	s->app.exit_code = f->exit_code;
 	s->app.flags |= f->is_stopping ? STATE_APP_STOPPING : 0;
 	s->app.flags |= f->has_said_ready ? STATE_APP_SAID_READY : 0;
+	s->app.flags |= f->home.has_begun ? STATE_APP_BEGUN : 0;
 	s->app.generation = f->generation;
-	for (const struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w))
+	for (const struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w)) {
 		if (w->state != WORKER_GONE)
 			worker_remains(w, &s->workers[s->n_workers++]);
+		else if (w->give_up_code && !s->app.exit_code)
+			remain_given_up(s, w->give_up_code);
+	}
 }
 
 void fleet_resume(struct fleet *f, const struct state *s)
@@ -391,12 +403,12 @@ void fleet_resume(struct fleet *f, const struct state *s)
 	f->started_at_ms = s->app.started_at_ms;
 	f->n_wanted = f->home.n_workers = s->app.n_wanted;
 	f->n_ready = s->app.n_ready;
-	f->home.has_served = f->n_ready > 0;
 	f->exit_code = s->app.exit_code;
 	f->is_stopping = s->app.flags & STATE_APP_STOPPING;
 	f->has_said_ready = s->app.flags & STATE_APP_SAID_READY;
 	if (s->app.generation)
 		f->generation = s->app.generation;
+	f->home.has_begun = s->app.flags & STATE_APP_BEGUN;
 	for (size_t i = 0; i < s->n_workers; i++) {
 		const struct state_worker *remains = &s->workers[i];
 		struct worker *w = add_worker(f, remains->slot, (enum worker_role)remains->role,

@@ -12,10 +12,12 @@
 #include "os/procfs.h"
 #include "os/sock_diag.h"
 #include "primary/holder_search.h"
+#include "primary/kin.h"
 
 #define MS_PER_S 1000
 
-#define PROCESS_TEXT_MAX (4 * PROCFS_COMM_MAX + PROCFS_USER_MAX + 64)
+#define KIN_TEXT_MAX     (APP_NAME_MAX + 64)
+#define PROCESS_TEXT_MAX (4 * PROCFS_COMM_MAX + PROCFS_USER_MAX + KIN_TEXT_MAX + 64)
 
 /* The sockets that can be at fault, the worst of them first. */
 static int search(const struct addr *wanted, struct holder_search *s)
@@ -38,6 +40,7 @@ static int search(const struct addr *wanted, struct holder_search *s)
 struct finding {
 	struct procfs_details details;
 	bool is_found;
+	bool is_berth;
 };
 
 /* The first process that has it open; but of a port that berth shares, berth itself. */
@@ -50,11 +53,34 @@ static int keep_details(const struct procfs_hit *hit, void *arg)
 
 	if (err)
 		return err == -ESRCH ? 0 : err;
-	is_berth = strcmp(details.process.comm, "berth") == 0;
-	if (is_berth || !f->is_found)
+	is_berth = kin_is_berth(details.process.comm);
+	/* Of its two, whoever is to be ended: the primary has others open, too. */
+	if (!f->is_found || (is_berth && (!f->is_berth || kin_is_keeper(details.process.comm)))) {
 		f->details = details;
+		f->is_berth = is_berth;
+	}
 	f->is_found = true;
-	return is_berth ? -ECANCELED : 0;
+	return 0;
+}
+
+/* ", berth app hello" and the like; "" for whoever has nothing to do with berth. */
+static void say_kin(const struct finding *f, char ret_text[static KIN_TEXT_MAX])
+{
+	struct kin_berth berth = { 0 };
+	struct kin kin;
+
+	if (kin_init(&kin) == 0) {
+		kin_find(&kin, f->details.process.pid, &berth);
+		kin_done(&kin);
+	}
+	ret_text[0] = '\0';
+	if (berth.is_left_over || (berth.keeper && (berth.app[0] || !f->is_berth)))
+		(void)snprintf(ret_text, KIN_TEXT_MAX, ", %sberth%s%s%s",
+			       berth.is_left_over ? "left over from "
+			       : f->is_berth      ? ""
+						  : "a worker of ",
+			       berth.app[0] ? " app " : "", berth.app,
+			       berth.is_left_over ? ", which died" : "");
 }
 
 /* "nginx (pid 812, user www-data)", or what can be said without knowing the process. */
@@ -63,15 +89,16 @@ static int describe_process(const struct socket_info *socket,
 {
 	struct finding f = { .is_found = false };
 	char user[PROCFS_USER_MAX];
-	char comm[4 * PROCFS_COMM_MAX];
+	char comm[4 * PROCFS_COMM_MAX], kin[KIN_TEXT_MAX];
 	size_t n_hidden = 0;
 	int err = procfs_find_sockets(&socket->inode, 1, keep_details, &f, &n_hidden);
 
 	if (f.is_found) {
-		(void)snprintf(ret_text, PROCESS_TEXT_MAX, "%s (pid %d, user %s)",
+		say_kin(&f, kin);
+		(void)snprintf(ret_text, PROCESS_TEXT_MAX, "%s (pid %d, user %s%s)",
 			       escape_text(f.details.process.comm, strlen(f.details.process.comm),
 					   comm, sizeof(comm)),
-			       f.details.process.pid, procfs_user_name(f.details.uid, user));
+			       f.details.process.pid, procfs_user_name(f.details.uid, user), kin);
 		return 0;
 	}
 	if (err)

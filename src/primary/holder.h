@@ -16,7 +16,8 @@
  *             "port 8000/tcp is held by nginx (pid 812, user www-data) on 0.0.0.0:8000"
  * @size:      of @ret_text; what does not fit is cut off
  *
- * Names the socket that matters most and the first process that has it open.
+ * Names the socket that matters most and the first process that has it open, or the berth
+ * that has: "berth-keeper (pid 812, user root, berth app hello)".
  *
  * Returns 0; -ENOENT when there is nothing (any more) that the kernel would show;
  * -ENOMEM and the like. The primary's thread; as long as it takes to look at every

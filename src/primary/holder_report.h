@@ -8,13 +8,15 @@
 #include "core/cgroup_name.h"
 #include "os/procfs.h"
 #include "primary/holder_search.h"
+#include "primary/kin.h"
 
 /* What a process is to berth. */
 enum holder_role {
 	HOLDER_ROLE_NONE, /* berth has nothing to do with this socket */
 	HOLDER_ROLE_BERTH,
-	HOLDER_ROLE_WORKER,   /* a worker, or a descendant of one; at its own port, too */
-	HOLDER_ROLE_STRANGER, /* in berth's reuseport group: of the same user, with SO_REUSEPORT */
+	HOLDER_ROLE_WORKER,    /* a worker, or a descendant of one; at its own port, too */
+	HOLDER_ROLE_LEFT_OVER, /* a worker, but its berth has died */
+	HOLDER_ROLE_STRANGER,  /* in berth's reuseport group: of the same user, with SO_REUSEPORT */
 };
 
 /* Whether a socket lets others of its user share its address. */
@@ -28,7 +30,7 @@ struct holder_process {
 	struct procfs_details details;
 	char command[PROCFS_COMMAND_MAX];
 	struct cgroup_name cgroup;
-	pid_t berth; /* whose worker it is, 0: nobody's */
+	struct kin_berth kin;
 };
 
 /* A process has a socket open. */

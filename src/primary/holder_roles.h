@@ -7,14 +7,13 @@
 #include "primary/holder_report.h"
 
 /*
- * holder_roles_find - fill in the roles of a report's opens, and whose workers its processes are
+ * holder_roles_find - fill in the roles of a report's opens, and whose its processes are
  *
- * A worker is whatever descends from a process called berth.
- * Returns 0; -ENOMEM, or -errno if /proc cannot be read. Does not block.
+ * Returns 0; -ENOMEM, or -errno if /proc cannot be read. Blocks as kinship_app() does.
  */
 int holder_roles_find(struct holder_report *r);
 
-/* "berth", "worker", "stranger"; NULL for HOLDER_ROLE_NONE. It never changes: programs read it. */
+/* "berth", "worker", "left-over", "stranger"; NULL for HOLDER_ROLE_NONE. It never changes: programs read it. */
 const char *holder_role_text(enum holder_role role);
 
 #endif

@@ -45,6 +45,8 @@ struct output {
 	unsigned n_closing; /* handles that the loop still knows */
 	bool is_quiet;
 	struct tail tail;
+	void (*tell_note)(void *data, const struct message_note *note); /* or NULL */
+	void *tell_note_data;
 };
 
 static struct output_lane *lane_of(struct output *o, int way)
@@ -86,9 +88,11 @@ static void say(struct output *o, struct message_note *note, const char *text)
 {
 	char when[CLOCK_TEXT_MAX];
 
+	note->text = text;
+	if (o->tell_note)
+		o->tell_note(o->tell_note_data, note);
 	if (o->is_quiet && note->level == MESSAGE_INFO)
 		return;
-	note->text = text;
 	note->when = clock_wall_text(when);
 	queue_note(o, note);
 }
@@ -326,6 +330,13 @@ void output_tell_ends(struct output *o,
 {
 	o->end.tell = tell;
 	o->end.data = data;
+}
+
+void output_tell_notes(struct output *o,
+		       void (*tell)(void *data, const struct message_note *note), void *data)
+{
+	o->tell_note = tell;
+	o->tell_note_data = data;
 }
 
 void output_each_stream(struct output *o,

@@ -104,6 +104,14 @@ void output_tell_ends(struct output *o,
 		      void (*tell)(void *data, const struct message_source *source, uint64_t id),
 		      void *data);
 
+/*
+ * output_tell_notes - be told of each message of berth's own, shown or not
+ *
+ * @tell is called with @data, before the message is shown; it must not say anything itself.
+ */
+void output_tell_notes(struct output *o,
+		       void (*tell)(void *data, const struct message_note *note), void *data);
+
 /* Calls @visit for each stream whose pipe is open; @fd stays the stream's. Never blocks. */
 void output_each_stream(struct output *o,
 			void (*visit)(void *data, const struct message_source *source, uint64_t id,

@@ -10,8 +10,8 @@
 
 #include "base/container_of.h"
 #include "base/own.h"
+#include "os/clock.h"
 #include "os/filter.h"
-#include "primary/describe.h"
 #include "primary/orders.h"
 #include "primary/preparation.h"
 #include "primary/primary_parts.h"
@@ -40,6 +40,7 @@ static void end(struct primary *p)
 	fleet_done(&p->fleet);
 	ports_done(&p->ports);
 	p->output = output_free(p->output);
+	p->events = event_log_free(p->events);
 	keep_finish(p->keep, p->fleet.exit_code);
 	p->keep = keep_free(p->keep);
 }
@@ -82,23 +83,6 @@ static void on_empty(struct fleet *f)
 
 /* --- the API --- */
 
-json_t *primary_describe(struct primary *p)
-{
-	const struct described d = {
-		.fleet = &p->fleet,
-		.upgrade = &p->upgrade,
-		.drain = p->drain,
-		.keeper = keep_pid(p->keep),
-	};
-
-	return describe_app(&d);
-}
-
-json_t *primary_describe_reload(struct primary *p)
-{
-	return describe_reload(&p->reload);
-}
-
 int primary_reload(struct primary *p, const struct primary_reload_wish *wish, uint64_t *ret_number,
 		   const char **ret_answer)
 {
@@ -123,11 +107,6 @@ int primary_reload(struct primary *p, const struct primary_reload_wish *wish, ui
 int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number)
 {
 	return reload_undo(&p->reload, uid, ret_number);
-}
-
-json_t *primary_describe_upgrade(struct primary *p)
-{
-	return describe_upgrade(&p->upgrade);
 }
 
 unsigned primary_n_wanted(const struct primary *p)
@@ -199,6 +178,26 @@ static void on_stream_ended(void *data, const struct message_source *source, uin
 	struct primary *p = data;
 
 	run_log_drop(p->keep, source, id);
+}
+
+static void on_note(void *data, const struct message_note *note)
+{
+	struct primary *p = data;
+
+	event_log_note(p->events, note);
+}
+
+static int init_events(struct primary *p)
+{
+	own_fd fd = keep_take(p->keep, PRIMARY_EVENTS_NAME);
+	int r = event_log_new(fd, &p->events);
+
+	if (r < 0)
+		return r;
+	output_tell_notes(p->output, on_note, p);
+	return event_log_fd(p->events) < 0
+		       ? 0
+		       : keep_store(p->keep, event_log_fd(p->events), PRIMARY_EVENTS_NAME);
 }
 
 static int init_output(struct primary *p)
@@ -320,6 +319,8 @@ static int init(struct primary *p, int link_fd)
 	if (r == 0)
 		r = init_output(p);
 	if (r == 0)
+		r = init_events(p);
+	if (r == 0)
 		r = ports_init(&p->ports, &p->loop, p->keep, p->config,
 			       p->config->mode != MODE_SHARED && steer_is_permitted());
 	if (r == 0)
@@ -353,6 +354,7 @@ int primary_run(const struct primary_start *start)
 	p->api_fd = NO_FD;
 	p->n_primaries = 1;
 	p->record_fd = NO_FD;
+	p->wall_ms = clock_wall_ms() - clock_ms();
 	/* Started by descriptor, we may have got that one's number for a name. */
 	(void)prctl(PR_SET_NAME, "berthd", 0, 0, 0);
 	r = init(p, start->link_fd);

@@ -6,7 +6,6 @@
 #ifndef BERTH_PRIMARY_PRIMARY_H
 #define BERTH_PRIMARY_PRIMARY_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -57,8 +56,44 @@ struct primary_start {
 int primary_run(const struct primary_start *start);
 
 /* What the API asks of the primary, in its thread. See control.h for the meaning of results. */
-json_t *primary_describe(struct primary *p);
-json_t *primary_describe_upgrade(struct primary *p);
+
+struct described;
+struct event_asker;
+struct event_log;
+
+/* What there is to describe: borrowed, until the loop comes round again. */
+void primary_look(struct primary *p, struct described *ret_described);
+
+struct event_log *primary_events(struct primary *p);
+
+/*
+ * primary_hear - somebody asks for something
+ *
+ * @who:   what is said until primary_answer() is noted as done for him
+ * @what:  "to scale to 3 workers"
+ */
+void primary_hear(struct primary *p, const struct event_asker *who, const char *what);
+
+/* @why_not: the reason if it is not done, or NULL. */
+void primary_answer(struct primary *p, const char *what, const char *why_not);
+
+/* As the first signal to stop; @is_now: as the second one. All may be gone afterwards. */
+void primary_stop(struct primary *p, bool is_now);
+bool primary_is_stopping(const struct primary *p);
+unsigned primary_n_workers(const struct primary *p);
+
+/*
+ * primary_restart - stop members, and start others in their slots
+ *
+ * @slots:    APP_WORKERS_MAX of them, [0] is slot 1; NULL: all
+ * @ret_run:  the runs that follow have higher numbers
+ *
+ * 0; -EBUSY while stopping, -EALREADY while a reload is open, -EINVAL for a slot that isn't there.
+ */
+int primary_restart(struct primary *p, const bool *slots, uint64_t *ret_run);
+
+/* Sends the leader of a slot's member a signal. 0; -EINVAL: no such slot, -ENOENT: nobody is in it. */
+int primary_kill(struct primary *p, unsigned slot, int signal, pid_t *ret_pid);
 
 /*
  * @n_workers: how many are wanted. 0; -EINVAL for a number that can't be, -EBUSY while stopping,
@@ -66,8 +101,6 @@ json_t *primary_describe_upgrade(struct primary *p);
  */
 int primary_scale(struct primary *p, int n_workers);
 unsigned primary_n_wanted(const struct primary *p);
-
-json_t *primary_describe_reload(struct primary *p);
 
 struct primary_reload_wish {
 	unsigned canary_percent; /* 0: no canary */

@@ -5,6 +5,7 @@
 #define BERTH_PRIMARY_PRIMARY_PARTS_H
 
 #include "primary/drain.h"
+#include "primary/event_log.h"
 #include "primary/fleet.h"
 #include "primary/notify_socket.h"
 #include "primary/output.h"
@@ -15,6 +16,7 @@
 #define PRIMARY_PATH_MAX     4096
 #define PRIMARY_ORDERS       10            /* signals that mean something */
 #define PRIMARY_JOURNAL_NAME "log/journal" /* of the workers' output, at the keeper */
+#define PRIMARY_EVENTS_NAME  "events"      /* what has happened, likewise */
 
 struct primary {
 	const struct app_config *config;
@@ -24,6 +26,8 @@ struct primary {
 	uv_loop_t loop;
 	struct keep *keep;
 	struct output *output;
+	struct event_log *events;
+	int64_t wall_ms; /* the wall clock when clock_ms() was 0 */
 	struct ports ports;
 	struct broker broker;
 	struct fleet fleet;

@@ -139,10 +139,14 @@ static void read_reports(struct process *p)
 			p->has_failed = true;
 			/* It ends by itself, unless the descriptor was lost on its way to us. */
 			process_signal_leader(p, SIGKILL);
-			break;
+			/* The keeper's copy stays: what failed is in it, until that has been dealt with. */
+			close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
+			return;
 		case SPAWN_REPORT_RUNNING:
 			process_forget(p, "channel");
 			close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
+			if (!p->has_failed)
+				p->events->began(p);
 			return;
 		}
 	}
@@ -194,7 +198,8 @@ void process_exited(struct process *p, int status)
 		return;
 	if (p->is_reporting)
 		read_reports(p);
-	process_forget(p, "channel");
+	if (!p->has_failed)
+		process_forget(p, "channel");
 	close_poll(&p->report_poll, &p->is_reporting, &p->report_fd);
 	close_poll(&p->end_poll, &p->is_watched, &p->end_fd);
 	p->has_exited = true;
@@ -349,6 +354,8 @@ struct process *process_free(struct process *p)
 	p->is_freed = true;
 	process_forget(p, "worker");
 	process_forget(p, "notify");
+	if (p->has_failed)
+		process_forget(p, "channel");
 	drop_fd(&p->pidfd);
 	close_poll(&p->end_poll, &p->is_watched, &p->end_fd);
 	close_poll(&p->notify_poll, &p->is_notifying, &p->client.notify_fd);

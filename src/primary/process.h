@@ -18,6 +18,9 @@
 struct process;
 
 struct process_events {
+	/* The leader has become the worker's program. */
+	void (*began)(struct process *p);
+
 	/* The leader has died and is reaped, with a status as wait() gives it. */
 	void (*exited)(struct process *p, int status);
 

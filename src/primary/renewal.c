@@ -42,6 +42,8 @@ static void give_everything(struct primary *p)
 		(void)keep_store(p->keep, notify_socket_fd(p->notify), "notify/socket");
 	if (output_journal_fd(p->output) >= 0)
 		(void)keep_store(p->keep, output_journal_fd(p->output), PRIMARY_JOURNAL_NAME);
+	if (event_log_fd(p->events) >= 0)
+		(void)keep_store(p->keep, event_log_fd(p->events), PRIMARY_EVENTS_NAME);
 	fleet_store(&p->fleet);
 	output_each_stream(p->output, store_stream, p);
 	keep_ready(p->keep);

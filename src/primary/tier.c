@@ -7,13 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "primary/rights.h"
+
 static const char *why_not(int error, char *text, size_t size)
 {
+	char berthd[PATH_MAX];
+
 	if (error == EPERM || error == EACCES)
-		return "CAP_BPF and CAP_NET_ADMIN are missing: run berth as root, or give the "
-		       "file its rights with setcap, see berth(1)";
-	(void)snprintf(text, size, "the kernel could not load the steering program (%s)",
-		       strerror(error));
+		(void)snprintf(text, size,
+			       "CAP_BPF and CAP_NET_ADMIN are missing: run berth as root, or give "
+			       "%s its rights with setcap, see berth(1)",
+			       rights_berthd(berthd));
+	else
+		(void)snprintf(text, size, "the kernel could not load the steering program (%s)",
+			       strerror(error));
 	return text;
 }
 
@@ -41,7 +48,7 @@ static void say_steered(const struct app_config *config, const struct steer *ste
 int tier_choose(const struct app_config *config, struct steer **ret_steer,
 		char ret_text[static TIER_TEXT_MAX])
 {
-	char text[128];
+	char text[PATH_MAX + 128];
 	int r;
 
 	*ret_steer = NULL;

@@ -5,10 +5,12 @@
 #ifndef BERTH_PRIMARY_TIER_H
 #define BERTH_PRIMARY_TIER_H
 
+#include <limits.h>
+
 #include "core/app_config.h"
 #include "os/steer.h"
 
-#define TIER_TEXT_MAX 256
+#define TIER_TEXT_MAX (PATH_MAX + 256)
 
 /*
  * tier_choose - load the steering program if it's wanted and allowed

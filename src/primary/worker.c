@@ -96,6 +96,16 @@ static bool was_wanted(const struct worker *w)
 	return w->state == WORKER_STARTING || w->state == WORKER_READY;
 }
 
+static void on_began(struct process *p)
+{
+	struct worker *w = p->owner;
+
+	if (w->home->has_begun)
+		return;
+	w->home->has_begun = true;
+	keep_save(w->home->keep);
+}
+
 static void on_exited(struct process *p, int status)
 {
 	struct worker *w = p->owner;
@@ -115,11 +125,11 @@ static void on_tree_gone(struct process *p)
 /* Whether trying again could help; if not, with which code berth exits. */
 static int hopeless(const struct worker *w, const struct spawn_failure *failure)
 {
-	if (w->role == WORKER_CANDIDATE || w->home->has_served)
+	if (w->role == WORKER_CANDIDATE || w->home->has_begun)
 		return 0; /* it could run, and others may still serve */
 	if (failure->stage == SPAWN_STAGE_FILTER && failure->error == EBUSY)
 		return EXIT_FAILURE; /* another supervisor's filter is in force: there can be one */
-	if (failure->stage != SPAWN_STAGE_EXEC || w->home->n_runs > w->home->n_workers)
+	if (failure->stage != SPAWN_STAGE_EXEC)
 		return 0;
 	return failure->error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
@@ -144,6 +154,7 @@ static void on_failed(struct process *p, const struct spawn_failure *failure)
 }
 
 static const struct process_events process_events = {
+	.began = on_began,
 	.exited = on_exited,
 	.failed = on_failed,
 	.tree_gone = on_tree_gone,
@@ -257,7 +268,8 @@ void worker_describe_run(const struct worker *w, uint64_t n_run, struct worker_r
 		.filter = home->filter,
 		.path = home->path,
 		.inherited = &home->inherited,
-		.who = { w->slot, home->n_workers, w->generation, home->notify_name, ret_run->text },
+		.who = { w->slot, home->n_workers, w->generation, home->notify_name,
+			 ret_run->text },
 		.n_run = n_run,
 		.events = &process_events,
 		.owner = (struct worker *)w,
@@ -384,9 +396,9 @@ static void release(struct worker *w)
 static void note_ready(struct worker *w)
 {
 	w->was_ready = true;
-	w->home->has_served = true;
 	if (w->role == WORKER_MEMBER)
-		worker_become_member(w); /* it was on trial, where there's more to be than to listen */
+		worker_become_member(
+			w); /* it was on trial, where there's more to be than to listen */
 	w->home->on_ready(w);
 }
 

@@ -23,14 +23,14 @@ struct worker_home {
 	const struct app_config *config;
 	struct broker *broker;
 	const struct sock_fprog *filter;
-	const char *path; /* of the program */
+	const char *path;        /* of the program */
 	const char *notify_name; /* for NOTIFY_SOCKET; NULL: there is none */
 	struct keep *keep;
 	pid_t origin; /* see spawn_mark() */
 	struct spawn_inherited inherited;
 	unsigned n_workers;
 	uint64_t n_runs; /* of all workers, ever */
-	bool has_served; /* one of them has been ready, at some time */
+	bool has_begun;  /* the program has been executed, at least once */
 
 	void (*on_ready)(struct worker *w);
 
@@ -65,9 +65,9 @@ struct worker {
 	bool is_frozen;   /* its processes stand still */
 	bool is_overdue;  /* a timer has brought us to this state */
 	int give_up_code; /* not 0: the app cannot run, and berth should exit with this */
-	struct health *health; /* NULL: it isn't probed */
-	bool has_passed;       /* the last probe */
-	bool has_notified;     /* READY=1 has come, in this run */
+	struct health *health;                  /* NULL: it isn't probed */
+	bool has_passed;                        /* the last probe */
+	bool has_notified;                      /* READY=1 has come, in this run */
 	char probe_text[WORKER_PROBE_TEXT_MAX]; /* why its last probe failed */
 	uv_timer_t timer;
 };

@@ -95,6 +95,14 @@ static void resume_ready(struct worker *w)
 		worker_become_member(w);
 }
 
+/* Whether it had been told to leave, and was not on its way yet. */
+static bool should_go(const struct worker *w)
+{
+	return w->role == WORKER_LEAVING &&
+	       (w->state == WORKER_STARTING || w->state == WORKER_READY ||
+		w->state == WORKER_CLEARING || w->state == WORKER_BACKOFF);
+}
+
 /* What the state wants done, and may not have been: each of these may be done twice. */
 static void resume_act(struct worker *w)
 {
@@ -159,6 +167,8 @@ void worker_go_on(struct worker *w)
 {
 	if (w->process && worker_is_running(w) && w->state != WORKER_FROZEN)
 		worker_look_after(w);
+	if (should_go(w))
+		worker_leave(w, w->must_stay);
 	resume_act(w);
 	if (is_yet_to_leave(w))
 		worker_leave(w, w->must_stay);

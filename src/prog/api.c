@@ -4,114 +4,242 @@
 #include "prog/api.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "base/own.h"
 #include "control/control.h"
 #include "control/control_socket.h"
+#include "primary/describe.h"
+#include "primary/event_log.h"
 
-static json_t *on_describe(void *data)
+static json_t *on_describe(void *data, enum control_document what)
 {
-	return primary_describe(data);
+	struct api *a = data;
+	struct described d;
+
+	primary_look(a->primary, &d);
+	switch (what) {
+	case CONTROL_NO_DOCUMENT: break;
+	case CONTROL_APP: return describe_app(&d);
+	case CONTROL_APPS: return describe_apps(&d);
+	case CONTROL_WORKERS: return describe_workers(&d);
+	case CONTROL_PORTS: return describe_ports(&d);
+	case CONTROL_BERTHS: return describe_berths(&d);
+	case CONTROL_GENERATIONS: return describe_generations(&d);
+	case CONTROL_OPERATIONS: return describe_operations(&d);
+	case CONTROL_CONNECTIONS: return describe_connections(&d);
+	case CONTROL_RELOAD: return describe_reload(&d);
+	case CONTROL_UPGRADE: return describe_upgrade(&d);
+	}
+	return NULL;
 }
 
-static json_t *on_upgrade_state(void *data)
+static json_t *on_event(void *data, uint64_t after, uint64_t *ret_number, uint64_t *ret_lost)
 {
-	return primary_describe_upgrade(data);
+	struct api *a = data;
+	struct event event;
+
+	if (!events_next(event_log_events(primary_events(a->primary)), after, &event, ret_lost))
+		return NULL;
+	*ret_number = event.number;
+	return describe_event(&event);
 }
+
+/* --- who asks for what --------------------------------------------------------------- */
+
+#define WHAT_MAX 192
+
+/* One request, from its beginning to its end. */
+struct asked {
+	struct primary *primary;
+	char what[WHAT_MAX];
+	char *text; /* the reason, if it is not done */
+};
+
+/* @ret_text: room for CONTROL_TEXT_MAX */
+__attribute__((format(printf, 4, 5))) static struct asked
+hear(struct api *a, const struct control_peer *who, char *ret_text, const char *format, ...)
+{
+	const struct event_asker asker = { true, who->uid, who->pid };
+	struct asked asked = { .primary = a->primary, .text = ret_text };
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(asked.what, sizeof(asked.what), format, arguments);
+	va_end(arguments);
+	primary_hear(a->primary, &asker, asked.what);
+	return asked;
+}
+
+/* Says why not, where nothing better is known. */
+__attribute__((format(printf, 2, 3))) static void because(const struct asked *asked,
+							  const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(asked->text, CONTROL_TEXT_MAX, format, arguments);
+	va_end(arguments);
+}
+
+/* Returns what the API is to be told for @r of the primary's. */
+static int answer(const struct asked *asked, int r)
+{
+	if (r == -EBUSY && !asked->text[0])
+		because(asked, "berth is stopping");
+	else if (r < 0 && !asked->text[0])
+		because(asked, "%s", strerror(-r));
+	primary_answer(asked->primary, asked->what, r < 0 ? asked->text : NULL);
+	return r == -EALREADY ? -EBUSY : r;
+}
+
+/* --- what changes something ---------------------------------------------------------- */
 
 static int on_scale(void *data, const struct control_peer *who, const struct control_scale *scale,
 		    unsigned *ret_workers, char ret_text[static CONTROL_TEXT_MAX])
 {
-	int n = scale->workers + (scale->is_change ? (int)primary_n_wanted(data) : 0);
-	int r = primary_scale(data, n);
+	struct api *a = data;
+	int n = scale->workers + (scale->is_change ? (int)primary_n_wanted(a->primary) : 0);
+	struct asked asked = hear(a, who, ret_text, "to scale to %d", n);
+	int r = primary_scale(a->primary, n);
 
-	(void)who;
 	if (r == -EINVAL)
-		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "an app has 1 to %d workers, not %d",
-			       APP_WORKERS_MAX, n);
+		because(&asked, "an app has 1 to %d workers, not %d", APP_WORKERS_MAX, n);
 	else if (r == -EALREADY)
-		(void)snprintf(ret_text, CONTROL_TEXT_MAX,
-			       "a reload is under way: slots stay as they are until it is final");
-	else if (r < 0)
-		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "berth is stopping");
-	*ret_workers = primary_n_wanted(data);
-	return r == -EALREADY ? -EBUSY : r;
+		because(&asked, "a reload is under way: slots stay as they are until it is final");
+	*ret_workers = primary_n_wanted(a->primary);
+	return answer(&asked, r);
 }
 
 static int on_reload(void *data, const struct control_peer *who,
 		     const struct control_reload *reload, uint64_t *ret_id, const char **ret_answer,
 		     char ret_text[static CONTROL_TEXT_MAX])
 {
+	struct api *a = data;
 	const struct primary_reload_wish wish = {
 		.canary_percent = reload->canary_percent,
 		.has_watch = reload->has_watch,
 		.watch_ms = reload->watch_ms,
 		.uid = who->uid,
 	};
-	int r = primary_reload(data, &wish, ret_id, ret_answer);
+	struct asked asked = hear(a, who, ret_text, "to reload%s",
+				  reload->canary_percent ? ", a canary first" : "");
+	int r = primary_reload(a->primary, &wish, ret_id, ret_answer);
 
-	if (r == -EBUSY)
-		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "berth is stopping");
-	else if (r == -EOPNOTSUPP)
-		(void)snprintf(
-			ret_text, CONTROL_TEXT_MAX,
+	if (r == -EOPNOTSUPP)
+		because(&asked,
 			"a canary needs the steered tier: berth doctor says what that needs");
-	return r;
+	return answer(&asked, r);
 }
 
 static int on_undo(void *data, const struct control_peer *who, uint64_t *ret_id,
 		   char ret_text[static CONTROL_TEXT_MAX])
 {
-	int r = primary_undo(data, who->uid, ret_id);
+	struct api *a = data;
+	struct asked asked = hear(a, who, ret_text, "to undo the last reload");
+	int r = primary_undo(a->primary, who->uid, ret_id);
 
-	if (r == -EBUSY)
-		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "berth is stopping");
-	else if (r == -ENOENT)
-		(void)snprintf(ret_text, CONTROL_TEXT_MAX,
-			       "the last generation is not there any more: put its files back and "
-			       "reload");
-	return r;
-}
-
-static json_t *on_reload_state(void *data)
-{
-	return primary_describe_reload(data);
+	if (r == -ENOENT)
+		because(&asked, "the last generation is not there any more: put its files back and "
+				"reload");
+	return answer(&asked, r);
 }
 
 static int on_upgrade(void *data, const struct control_peer *who, const char *binary,
 		      uint64_t *ret_id, char ret_text[static CONTROL_TEXT_MAX])
 {
-	int r = primary_upgrade(data, binary, ret_id);
+	struct api *a = data;
+	const char *to = binary ? binary : "the program on the disk";
+	struct asked asked = hear(a, who, ret_text, "to upgrade to %s", to);
+	int r = primary_upgrade(a->primary, binary, ret_id);
 
-	(void)who;
-	if (r == -EALREADY) {
-		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "another upgrade is under way");
-		return -EBUSY;
-	}
-	if (r == -EBUSY)
-		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "berth is stopping");
-	else if (r < 0)
-		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "cannot upgrade to %s: %s",
-			       binary ? binary : "the program on the disk", strerror(-r));
+	if (r == -EALREADY)
+		because(&asked, "another upgrade is under way");
+	else if (r < 0 && r != -EBUSY)
+		because(&asked, "cannot upgrade to %s: %s", to, strerror(-r));
+	r = answer(&asked, r);
 	return r == -ENOENT ? -EINVAL : r;
+}
+
+/* The answer has to be on its way before all of this may end. */
+static void on_stop_soon(uv_timer_t *timer)
+{
+	struct api *a = container_of(timer, struct api, stop_soon);
+
+	primary_stop(a->primary, a->is_stop_now);
+}
+
+static int on_stop(void *data, const struct control_peer *who, bool is_now, unsigned *ret_workers,
+		   char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct api *a = data;
+	struct asked asked = hear(a, who, ret_text, "to stop%s", is_now ? " at once" : "");
+
+	*ret_workers = primary_n_workers(a->primary);
+	a->is_stop_now |= is_now;
+	(void)uv_timer_start(&a->stop_soon, on_stop_soon, 0, 0);
+	return answer(&asked, 0);
+}
+
+static int on_restart(void *data, const struct control_peer *who,
+		      const struct control_restart *restart, uint64_t *ret_run,
+		      char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct api *a = data;
+	struct asked asked = hear(a, who, ret_text, "to restart %s",
+				  restart->is_all ? "every worker" : "some workers");
+	int r = primary_restart(a->primary, restart->is_all ? NULL : restart->slots, ret_run);
+
+	if (r == -EINVAL)
+		because(&asked, "there are slots 1 to %u only", primary_n_wanted(a->primary));
+	else if (r == -EALREADY)
+		because(&asked, "a reload is under way");
+	return answer(&asked, r);
+}
+
+static int on_kill(void *data, const struct control_peer *who, const struct control_kill *kill,
+		   pid_t *ret_pid, char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct api *a = data;
+	struct asked asked = hear(a, who, ret_text, "to send slot %u signal %d", kill->slot,
+				  kill->signal);
+	int r = primary_kill(a->primary, kill->slot, kill->signal, ret_pid);
+
+	if (r == -EINVAL)
+		because(&asked, "there are slots 1 to %u only", primary_n_wanted(a->primary));
+	else if (r == -ENOENT)
+		because(&asked, "no worker runs in slot %u now", kill->slot);
+	return answer(&asked, r);
 }
 
 static const struct control_ops ops = {
 	.describe = on_describe,
+	.event = on_event,
 	.scale = on_scale,
 	.reload = on_reload,
 	.undo = on_undo,
-	.reload_state = on_reload_state,
 	.upgrade = on_upgrade,
-	.upgrade_state = on_upgrade_state,
+	.stop = on_stop,
+	.restart = on_restart,
+	.kill = on_kill,
 };
+
+/* --- beginning and end --------------------------------------------------------------- */
+
+static void on_news(void *data)
+{
+	const struct api *a = data;
+
+	control_note_event(a->control);
+}
 
 static int begin(void *data, struct primary *p, uv_loop_t *loop, const char *app, int *fd)
 {
 	struct api *a = data;
-	struct control_options options = { .loop = loop, .ops = &ops, .data = p };
+	struct control_options options = { .loop = loop, .ops = &ops, .data = a };
 	char path[CONTROL_PATH_MAX];
 	own_fd made = NO_FD;
 	int r = *fd >= 0 ? 0 : control_socket_open(app, &made, path);
@@ -119,10 +247,15 @@ static int begin(void *data, struct primary *p, uv_loop_t *loop, const char *app
 	if (r < 0)
 		return r;
 	options.listen_fd = *fd >= 0 ? *fd : made;
+	a->primary = p;
 	r = control_new(&options, &a->control);
-	if (r == 0 && made >= 0)
+	if (r < 0)
+		return r;
+	(void)uv_timer_init(loop, &a->stop_soon);
+	event_log_tell(primary_events(p), on_news, a);
+	if (made >= 0)
 		*fd = take_fd(&made);
-	return r;
+	return 0;
 }
 
 static void end(void *data, const char *app, int fd)
@@ -131,6 +264,9 @@ static void end(void *data, const char *app, int fd)
 	char directories[CONTROL_DIRECTORIES_MAX][CONTROL_PATH_MAX];
 	size_t n = control_socket_directories(directories);
 
+	event_log_tell(primary_events(a->primary), NULL, NULL);
+	if (a->control)
+		uv_close((uv_handle_t *)&a->stop_soon, NULL);
 	a->control = control_free(a->control);
 	for (size_t i = 0; i < n; i++) {
 		char path[CONTROL_PATH_MAX];

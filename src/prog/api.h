@@ -8,7 +8,10 @@
 
 /* Zeroed before its primary is started. */
 struct api {
+	struct primary *primary;
 	struct control *control; /* NULL while it does not answer */
+	uv_timer_t stop_soon;
+	bool is_stop_now;
 };
 
 /* What the primary calls: @a, which it reaches, has to outlive it. */

@@ -34,7 +34,7 @@ static bool find_link(int *ret_fd)
 int main(int argc, char **argv)
 {
 	struct app_config config;
-	struct api api = { NULL };
+	struct api api = { .primary = NULL };
 	const struct primary_api calls = api_for_primary(&api);
 	struct primary_start start = { .config = &config, .api = &calls, .argv = argv };
 	int code;

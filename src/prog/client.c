@@ -15,28 +15,56 @@
 #include "control/control_socket.h"
 #include "prog/client_find.h"
 
-#define ANSWER_MAX_MS    10000L
-#define ANSWER_MAX       ((size_t)16 * 1024 * 1024) /* bytes; 1000 workers at 64 ports are fewer */
-#define STATUS_ERROR     400
-#define STATUS_FORBIDDEN 403
-#define MESSAGE_MAX      2048
-#define ORIGIN           "http://localhost"
-#define TARGET_URL_MAX   256
+#define ANSWER_MAX_MS        10000L
+#define ANSWER_MAX           ((size_t)16 * 1024 * 1024) /* bytes; 1000 workers at 64 ports are fewer */
+#define STATUS_ERROR         400
+#define STATUS_FORBIDDEN     403
+#define STATUS_UNPROCESSABLE 422 /* what was asked for can never be had */
+#define MESSAGE_MAX          2048
+#define SILENCE_MAX_S        20L
+#define ORIGIN               "http://localhost"
+#define TARGET_URL_MAX       256
 
 struct client {
 	CURL *curl;
 	struct curl_slist *headers;
 	struct buf answer;
+	bool (*on_line)(void *data, const char *line, size_t size); /* while one follows */
+	void *on_line_data;
+	bool is_enough;
 };
 
 /* --- one call ------------------------------------------------------------------------ */
+
+/* False: enough. */
+static bool hear_lines(struct client *c)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	while (status < STATUS_ERROR) {
+		struct span all = buf_span(&c->answer);
+		const char *end = all.size ? memchr(all.at, '\n', all.size) : NULL;
+
+		if (!end)
+			break;
+		if (!c->on_line(c->on_line_data, all.at, (size_t)(end - all.at))) {
+			c->is_enough = true;
+			return false;
+		}
+		buf_consume(&c->answer, (size_t)(end - all.at) + 1);
+	}
+	return true;
+}
 
 static size_t on_bytes(char *bytes, size_t one, size_t size, void *arg)
 {
 	struct client *c = arg;
 
 	(void)one; /* it is 1 always */
-	return buf_append(&c->answer, bytes, size) ? size : 0;
+	if (!buf_append(&c->answer, bytes, size))
+		return 0;
+	return !c->on_line || hear_lines(c) ? size : 0;
 }
 
 int client_new(const char *path, struct client **ret_client)
@@ -115,15 +143,12 @@ static int perform(struct client *c, const struct client_request *request)
 	return call_error(c, curl_easy_perform(c->curl));
 }
 
-int client_call(struct client *c, const struct client_request *request,
-		struct client_reply *ret_reply)
+/* The answer that has come. 0 or -EPROTO. */
+static int read_reply(struct client *c, struct client_reply *ret_reply)
 {
 	struct client_reply reply = { 0 };
 	struct span answer;
-	int err = perform(c, request);
 
-	if (err)
-		return err;
 	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &reply.status);
 	answer = buf_span(&c->answer);
 	reply.body = answer.size ? json_loadb(answer.at, answer.size, 0, NULL) : NULL;
@@ -133,6 +158,40 @@ int client_call(struct client *c, const struct client_request *request,
 	}
 	*ret_reply = reply;
 	return 0;
+}
+
+int client_call(struct client *c, const struct client_request *request,
+		struct client_reply *ret_reply)
+{
+	int err = perform(c, request);
+
+	return err ? err : read_reply(c, ret_reply);
+}
+
+int client_follow(struct client *c, const char *target,
+		  bool (*on_line)(void *data, const char *line, size_t size), void *data,
+		  struct client_reply *ret_reply)
+{
+	const struct client_request request = { "GET", target, NULL };
+	long status = 0;
+	int err;
+
+	c->on_line = on_line;
+	c->on_line_data = data;
+	c->is_enough = false;
+	(void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, 0L);
+	(void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	(void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, SILENCE_MAX_S);
+	err = perform(c, &request);
+	(void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, 0L);
+	(void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, ANSWER_MAX_MS);
+	c->on_line = NULL;
+	if (c->is_enough)
+		return 0;
+	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (!err && status >= STATUS_ERROR)
+		return read_reply(c, ret_reply);
+	return err ? err : -ECONNRESET; /* it has ended as it should, and so has the primary */
 }
 
 /* --- what is said about it ----------------------------------------------------------- */
@@ -177,7 +236,11 @@ enum client_exit client_complain(const char *who, int err, const struct client_r
 		return complain_error(who, -EPROTO);
 	(void)fprintf(stderr, "%s: %s\n", who,
 		      escape_text(message, strlen(message), shown, sizeof(shown)));
-	return reply->status == STATUS_FORBIDDEN ? CLIENT_NOT_PERMITTED : CLIENT_FAILED;
+	switch (reply->status) {
+	case STATUS_FORBIDDEN: return CLIENT_NOT_PERMITTED;
+	case STATUS_UNPROCESSABLE: return CLIENT_USAGE;
+	default: return CLIENT_FAILED;
+	}
 }
 
 enum client_exit client_ask(const char *who, const char *name, const struct client_request *request,

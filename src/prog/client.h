@@ -57,6 +57,21 @@ struct client *client_free(struct client *c);
 int client_call(struct client *c, const struct client_request *request,
 		struct client_reply *ret_reply);
 
+/*
+ * client_follow - ask for what has no end, and hear it line by line
+ *
+ * @target:   "/v1/events?follow=1"
+ * @on_line:  called with @data and each line, without its end, valid in there; empty ones
+ *            tell that the primary is there. Returning false ends it
+ *
+ * Returns 0 if @on_line ended it, or if the answer was an error, which is in @ret_reply then;
+ * else as client_call(): -ECONNRESET where the primary has gone. A primary that says nothing for 20 s
+ * is -ETIMEDOUT.
+ */
+int client_follow(struct client *c, const char *target,
+		  bool (*on_line)(void *data, const char *line, size_t size), void *data,
+		  struct client_reply *ret_reply);
+
 /* Whether client_call() returned that nobody answers there now. */
 bool client_is_absent(int err);
 

@@ -5,8 +5,10 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/addr.h"
 #include "base/strv.h"
@@ -69,6 +71,19 @@ static void add_all(struct found *found, const char *directory)
 	(void)closedir(dir);
 }
 
+static bool is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && value[0];
+}
+
+/* Root always has one; others need to be told. `berth run` says the same of itself. */
+static bool has_no_directory(void)
+{
+	return geteuid() != 0 && !is_set("BERTH_RUNTIME_DIR") && !is_set("XDG_RUNTIME_DIR");
+}
+
 static enum client_exit none(const char *who, const char *name)
 {
 	if (name)
@@ -76,8 +91,15 @@ static enum client_exit none(const char *who, const char *name)
 			      name);
 	else
 		(void)fprintf(stderr, "%s: no berth that you may ask runs: ", who);
-	(void)fprintf(stderr, "start one with berth run%s%s -- COMMAND\n", name ? " --name " : "",
-		      name ? name : "");
+	if (has_no_directory())
+		(void)fprintf(stderr,
+			      "neither BERTH_RUNTIME_DIR nor XDG_RUNTIME_DIR names a "
+			      "directory, and so a berth of yours has no control socket, or "
+			      "one that cannot be found: set one of them, for berth run and "
+			      "for this\n");
+	else
+		(void)fprintf(stderr, "start one with berth run%s%s -- COMMAND\n",
+			      name ? " --name " : "", name ? name : "");
 	return CLIENT_NO_PRIMARY;
 }
 

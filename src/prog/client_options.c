@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "core/app_config.h"
 #include "prog/client.h"
 #include "prog/option_values.h"
 #include "prog/print_check.h"
@@ -20,6 +21,10 @@ enum option_code {
 	OPTION_CANARY,
 	OPTION_WATCH,
 	OPTION_TIMEOUT,
+	OPTION_DRAIN,
+	OPTION_NOW,
+	OPTION_FOLLOW,
+	OPTION_AFTER,
 };
 
 #define OPTIONS_MAX 8 /* with the one that ends the list */
@@ -69,8 +74,16 @@ static void list_options(const struct client_verb *verb,
 			(struct option){ "watch", required_argument, NULL, OPTION_WATCH };
 	}
 	if (verb->has_timeout)
-		ret_options[n] =
+		ret_options[n++] =
 			(struct option){ "timeout", required_argument, NULL, OPTION_TIMEOUT };
+	if (verb->has_drain)
+		ret_options[n++] = (struct option){ "drain", no_argument, NULL, OPTION_DRAIN };
+	if (verb->has_now)
+		ret_options[n++] = (struct option){ "now", no_argument, NULL, OPTION_NOW };
+	if (verb->has_follow) {
+		ret_options[n++] = (struct option){ "follow", no_argument, NULL, OPTION_FOLLOW };
+		ret_options[n] = (struct option){ "after", required_argument, NULL, OPTION_AFTER };
+	}
 }
 
 static enum client_options_result wrong_value(const struct client_verb *verb, const char *option,
@@ -115,17 +128,35 @@ static enum client_options_result set_value(const struct client_verb *verb, int 
 		if (!option_duration_ms(value, &o->timeout_ms))
 			return wrong_value(verb, "--timeout", value, a_time);
 		break;
+	case OPTION_AFTER:
+		if (!number_parse(value, strlen(value), INT64_MAX, &o->after))
+			return wrong_value(verb, "--after", value, "the number of an event");
+		break;
 	default: break;
 	}
 	return CLIENT_OPTIONS_OK;
 }
 
+/* One that has none. */
+static void set_flag(int code, struct client_options *o)
+{
+	switch (code) {
+	case OPTION_JSON: o->is_json = true; break;
+	case OPTION_DRAIN: o->is_drain = true; break;
+	case OPTION_NOW: o->is_now = true; break;
+	case OPTION_FOLLOW: o->is_following = true; break;
+	default: break;
+	}
+}
+
 static enum client_options_result check_words(const struct client_verb *verb, int n_words)
 {
-	if (n_words == verb->n_words)
+	const int n_max = verb->n_words_max ? verb->n_words_max : verb->n_words;
+
+	if (n_words >= verb->n_words && n_words <= n_max)
 		return CLIENT_OPTIONS_OK;
 	(void)fprintf(stderr, "%s: there %s: see %s --help\n", verb->who,
-		      n_words > verb->n_words ? "is a word too many" : "is something missing",
+		      n_words > n_max ? "is a word too many" : "is something missing",
 		      verb->who);
 	return CLIENT_OPTIONS_WRONG;
 }
@@ -146,10 +177,14 @@ enum client_options_result client_options_parse(const struct client_verb *verb, 
 		case OPTION_HELP: return help(verb);
 		case OPTION_NAME: options.name = optarg; break;
 		case OPTION_BINARY: options.binary = optarg; break;
-		case OPTION_JSON: options.is_json = true; break;
+		case OPTION_JSON:
+		case OPTION_DRAIN:
+		case OPTION_NOW:
+		case OPTION_FOLLOW: set_flag(code, &options); break;
 		case OPTION_CANARY:
 		case OPTION_WATCH:
 		case OPTION_TIMEOUT:
+		case OPTION_AFTER:
 			result = set_value(verb, code, optarg, &options);
 			if (result != CLIENT_OPTIONS_OK)
 				return result;
@@ -159,10 +194,36 @@ enum client_options_result client_options_parse(const struct client_verb *verb, 
 	}
 	if (verb->has_app && !options.name && argc - optind == verb->n_words + 1)
 		options.name = argv[optind++];
-	result = check_words(verb, argc - optind);
+	options.n_words = argc - optind;
+	result = check_words(verb, options.n_words);
 	if (result == CLIENT_OPTIONS_OK)
 		*ret_options = options;
 	return result;
+}
+
+bool client_options_slot(const struct client_verb *verb, char *word, struct client_options *o,
+			 unsigned *ret_slot)
+{
+	char *dot = strrchr(word, '.');
+	const char *digits = dot ? dot + 1 : word;
+	uint64_t slot;
+
+	if (!number_parse(digits, strlen(digits), APP_WORKERS_MAX, &slot) || slot == 0) {
+		(void)fprintf(stderr, "%s: '%s' must be a slot, such as 2 or web.2\n", verb->who,
+			      word);
+		return false;
+	}
+	if (dot) {
+		*dot = '\0';
+		if (o->name && strcmp(o->name, word) != 0) {
+			(void)fprintf(stderr, "%s: %s and %s are two apps: name one\n", verb->who,
+				      o->name, word);
+			return false;
+		}
+		o->name = word;
+	}
+	*ret_slot = (unsigned)slot;
+	return true;
 }
 
 int client_options_exit(enum client_options_result result)

@@ -16,7 +16,11 @@ struct client_verb {
 	bool has_app;    /* the app may be a word, too */
 	bool has_canary; /* --canary and --watch */
 	bool has_timeout;
-	int n_words; /* that stand beside the options */
+	bool has_drain;
+	bool has_now;
+	bool has_follow; /* --follow and --after */
+	int n_words;     /* that stand beside the options */
+	int n_words_max; /* where there may be more: up to so many */
 };
 
 struct client_options {
@@ -28,6 +32,11 @@ struct client_options {
 	uint32_t watch_ms;
 	bool has_timeout;
 	uint32_t timeout_ms;
+	bool is_drain;
+	bool is_now;
+	bool is_following;
+	uint64_t after;
+	int n_words; /* at the end of argv */
 };
 
 enum client_options_result {
@@ -47,6 +56,17 @@ enum client_options_result {
  */
 enum client_options_result client_options_parse(const struct client_verb *verb, int argc,
 						char **argv, struct client_options *ret_options);
+
+/*
+ * client_options_slot - read "2" or "web.2"
+ *
+ * @word:  of the command line; is cut behind the app's name
+ * @o:     gets that name, where it has none
+ *
+ * Returns whether it is a slot, and of that app; else the reason has been said.
+ */
+bool client_options_slot(const struct client_verb *verb, char *word, struct client_options *o,
+			 unsigned *ret_slot);
 
 /* The exit code for a result that is not CLIENT_OPTIONS_OK. */
 int client_options_exit(enum client_options_result result);

@@ -1,17 +1,17 @@
 /*
- * `berth ps`: an app, its workers and its ports.
+ * `berth ps` and `berth ports`: what runs, and where.
  */
 #ifndef BERTH_PROG_PS_H
 #define BERTH_PROG_PS_H
 
 /*
- * ps_main - run `berth ps [--name NAME] [--json]`
+ * Each: the whole verb
  *
- * @argc, @argv:  from the verb on: argv[0] is "ps"
+ * @argv:  from the verb on
  *
- * Returns the exit code: 0; 7 if no primary runs, 4 if it's another user's, 2 for a wrong
- * command line or where several run, 124 if it doesn't answer in time, 1 otherwise.
+ * Returns the exit code: see `berth ps --help`. Main thread only.
  */
 int ps_main(int argc, char **argv);
+int ports_main(int argc, char **argv);
 
 #endif

@@ -4,42 +4,18 @@
  */
 #include "prog/ps_text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/escape.h"
+#include "base/own.h"
+#include "prog/words.h"
 
-#define SHOWN_MAX  256 /* of one text, with its NUL */
-#define LABEL_MAX  (SHOWN_MAX + 24)
-#define UPTIME_MAX 32
-#define MS_PER_S   1000
-#define S_PER_MIN  60
-#define S_PER_H    3600
-#define S_PER_DAY  86400
-
-static const char *shown(const char *text, char ret_shown[static SHOWN_MAX])
-{
-	return escape_text(text, strlen(text), ret_shown, SHOWN_MAX);
-}
-
-static const char *uptime(json_int_t ms, char ret_text[static UPTIME_MAX])
-{
-	json_int_t s = ms / MS_PER_S;
-
-	if (s < S_PER_MIN)
-		(void)snprintf(ret_text, UPTIME_MAX, "%" JSON_INTEGER_FORMAT " s", s);
-	else if (s < S_PER_H)
-		(void)snprintf(ret_text, UPTIME_MAX, "%" JSON_INTEGER_FORMAT " min", s / S_PER_MIN);
-	else if (s < S_PER_DAY)
-		(void)snprintf(ret_text, UPTIME_MAX, "%" JSON_INTEGER_FORMAT " h", s / S_PER_H);
-	else
-		(void)snprintf(ret_text, UPTIME_MAX, "%" JSON_INTEGER_FORMAT " d", s / S_PER_DAY);
-	return ret_text;
-}
+#define LABEL_MAX  (WORDS_SHOWN_MAX + 24)
 
 static bool print_app(json_t *app, FILE *out)
 {
-	char name_shown[SHOWN_MAX], tier_shown[SHOWN_MAX], version_shown[SHOWN_MAX];
-	char since_shown[SHOWN_MAX];
+	char name_shown[WORDS_SHOWN_MAX], tier_shown[WORDS_SHOWN_MAX], version_shown[WORDS_SHOWN_MAX];
+	char since_shown[WORDS_SHOWN_MAX];
 	const char *name, *tier, *version, *since;
 	json_int_t generation, n_workers, primary, keeper;
 
@@ -52,15 +28,15 @@ static bool print_app(json_t *app, FILE *out)
 		      " worker%s wanted, generation %" JSON_INTEGER_FORMAT
 		      ", %s tier, since %s\nberth %s: primary %" JSON_INTEGER_FORMAT
 		      ", keeper %" JSON_INTEGER_FORMAT "\n",
-		      shown(name, name_shown), n_workers, n_workers == 1 ? "" : "s", generation,
-		      shown(tier, tier_shown), shown(since, since_shown),
-		      shown(version, version_shown), primary, keeper);
+		      words_shown(name, name_shown), n_workers, n_workers == 1 ? "" : "s", generation,
+		      words_shown(tier, tier_shown), words_shown(since, since_shown),
+		      words_shown(version, version_shown), primary, keeper);
 	return true;
 }
 
 static void print_upgrade(json_t *app, FILE *out)
 {
-	char state_shown[SHOWN_MAX], message_shown[SHOWN_MAX];
+	char state_shown[WORDS_SHOWN_MAX], message_shown[WORDS_SHOWN_MAX];
 	const char *state, *message;
 	json_int_t id;
 
@@ -69,13 +45,28 @@ static void print_upgrade(json_t *app, FILE *out)
 	    id == 0)
 		return;
 	(void)fprintf(out, "upgrade %" JSON_INTEGER_FORMAT ": %s%s%s\n", id,
-		      shown(state, state_shown), message[0] ? ", " : "",
-		      shown(message, message_shown));
+		      words_shown(state, state_shown), message[0] ? ", " : "",
+		      words_shown(message, message_shown));
+}
+
+/* Of one that drains: who holds it, and for how long at most. */
+static void print_leave(const json_t *worker, FILE *out)
+{
+	const json_t *n = json_object_get(worker, "connections");
+	const json_t *left = json_object_get(worker, "left_ms");
+	char time[WORDS_TIME_MAX];
+
+	if (n)
+		(void)fprintf(out, "  %" JSON_INTEGER_FORMAT " connection%s", json_integer_value(n),
+			      json_integer_value(n) == 1 ? "" : "s");
+	if (left)
+		(void)fprintf(out, "%s %s left", n ? "," : " ",
+			      words_time(json_integer_value(left), time));
 }
 
 static bool print_slot(const char *app_name, json_t *worker, FILE *out)
 {
-	char state_shown[SHOWN_MAX], label[LABEL_MAX], up[UPTIME_MAX];
+	char state_shown[WORDS_SHOWN_MAX], label[LABEL_MAX], up[WORDS_TIME_MAX];
 	json_int_t slot, pid, generation, n_restarts, uptime_ms;
 	const char *state;
 
@@ -86,9 +77,11 @@ static bool print_slot(const char *app_name, json_t *worker, FILE *out)
 	(void)snprintf(label, sizeof(label), "%s.%" JSON_INTEGER_FORMAT, app_name, slot);
 	(void)fprintf(out,
 		      "%-16s %8" JSON_INTEGER_FORMAT "  %-10s %5" JSON_INTEGER_FORMAT
-		      " %8" JSON_INTEGER_FORMAT "  %8s\n",
-		      label, pid, shown(state, state_shown), generation, n_restarts,
-		      uptime(uptime_ms, up));
+		      " %8" JSON_INTEGER_FORMAT "  %8s",
+		      label, pid, words_shown(state, state_shown), generation, n_restarts,
+		      words_time(uptime_ms, up));
+	print_leave(worker, out);
+	(void)fputc('\n', out);
 	return true;
 }
 
@@ -96,7 +89,7 @@ static bool print_slots(json_t *app, FILE *out)
 {
 	const json_t *slots = json_object_get(app, "slots");
 	const char *name = json_string_value(json_object_get(app, "name"));
-	char name_shown[SHOWN_MAX];
+	char name_shown[WORDS_SHOWN_MAX];
 	json_t *slot;
 	size_t i;
 
@@ -105,40 +98,75 @@ static bool print_slots(json_t *app, FILE *out)
 	(void)fprintf(out, "\n%-16s %8s  %-10s %5s %8s  %8s\n", "WORKER", "PID", "STATE", "GEN",
 		      "RESTARTS", "UP");
 	json_array_foreach(slots, i,
-			   slot) if (!print_slot(shown(name, name_shown), slot, out)) return false;
+			   slot) if (!print_slot(words_shown(name, name_shown), slot, out)) return false;
 	return true;
+}
+
+struct berth_line {
+	json_int_t slot, n_steered, n_migrated;
+	size_t place; /* as the primary has it: the order in which they were opened */
+};
+
+static int compare_berths(const void *a, const void *b)
+{
+	const struct berth_line *x = a, *y = b;
+
+	if (x->slot != y->slot)
+		return x->slot < y->slot ? -1 : 1;
+	return (x->place > y->place) - (x->place < y->place);
+}
+
+/* By rising slot. Returns NULL for what is no list of berths, or without memory. */
+static struct berth_line *read_berths(json_t *berths)
+{
+	size_t n = json_array_size(berths);
+	own_free struct berth_line *lines = calloc(n + 1, sizeof(*lines));
+	json_t *berth;
+	size_t i;
+
+	if (!lines)
+		return NULL;
+	json_array_foreach(berths, i, berth)
+	{
+		lines[i].place = i;
+		if (json_unpack(berth, "{s:I, s:I, s:I}", "slot", &lines[i].slot, "steered",
+				&lines[i].n_steered, "migrated_in", &lines[i].n_migrated) < 0)
+			return NULL;
+	}
+	qsort(lines, n, sizeof(*lines), compare_berths);
+	return take_ptr(lines);
 }
 
 static bool print_port(json_t *port, FILE *out)
 {
-	char address_shown[SHOWN_MAX], kind_shown[SHOWN_MAX];
+	char address_shown[WORDS_SHOWN_MAX], kind_shown[WORDS_SHOWN_MAX];
 	const char *address, *kind;
-	json_t *berths, *berth;
-	size_t i;
+	own_free struct berth_line *lines = NULL;
+	json_t *berths;
 
 	if (json_unpack(port, "{s:s, s:s, s:o}", "address", &address, "kind", &kind, "berths",
 			&berths) < 0)
 		return false;
-	(void)shown(address, address_shown);
-	(void)shown(kind, kind_shown);
-	if (json_array_size(berths) == 0)
+	lines = read_berths(berths);
+	if (!lines)
+		return false;
+	(void)words_shown(address, address_shown);
+	(void)words_shown(kind, kind_shown);
+	if (json_array_size(berths) == 0 && json_object_get(port, "slot"))
+		(void)fprintf(out, "%-24s %-8s %5" JSON_INTEGER_FORMAT "\n", address_shown,
+			      kind_shown, words_number(port, "slot"));
+	else if (json_array_size(berths) == 0)
 		(void)fprintf(out, "%-24s %-8s %5s\n", address_shown, kind_shown, "-");
-	json_array_foreach(berths, i, berth)
-	{
-		json_int_t slot, n_steered, n_migrated;
-
-		if (json_unpack(berth, "{s:I, s:I, s:I}", "slot", &slot, "steered", &n_steered,
-				"migrated_in", &n_migrated) < 0)
-			return false;
+	for (size_t i = 0; i < json_array_size(berths); i++)
 		(void)fprintf(out,
 			      "%-24s %-8s %5" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
 			      " %12" JSON_INTEGER_FORMAT "\n",
-			      address_shown, kind_shown, slot, n_steered, n_migrated);
-	}
+			      address_shown, kind_shown, lines[i].slot, lines[i].n_steered,
+			      lines[i].n_migrated);
 	return true;
 }
 
-static bool print_ports(json_t *app, FILE *out)
+bool ps_text_ports(const json_t *app, FILE *out)
 {
 	const json_t *ports = json_object_get(app, "ports");
 	json_t *port;
@@ -147,7 +175,7 @@ static bool print_ports(json_t *app, FILE *out)
 	if (!json_is_array(ports))
 		return false;
 	if (json_array_size(ports) > 0)
-		(void)fprintf(out, "\n%-24s %-8s %5s %12s %12s\n", "PORT", "KIND", "SLOT",
+		(void)fprintf(out, "%-24s %-8s %5s %12s %12s\n", "PORT", "KIND", "SLOT",
 			      "CONNECTIONS", "MIGRATED-IN");
 	json_array_foreach(ports, i, port) if (!print_port(port, out)) return false;
 	return true;
@@ -158,5 +186,51 @@ bool ps_text_print(json_t *app, FILE *out)
 	if (!print_app(app, out))
 		return false;
 	print_upgrade(app, out);
-	return print_slots(app, out) && print_ports(app, out);
+	if (!print_slots(app, out))
+		return false;
+	if (json_array_size(json_object_get(app, "ports")) > 0)
+		(void)fputc('\n', out);
+	return ps_text_ports(app, out);
+}
+
+static bool print_connection(json_t *connection, FILE *out)
+{
+	char peer_shown[WORDS_SHOWN_MAX], port_shown[WORDS_SHOWN_MAX], quiet[WORDS_TIME_MAX];
+	json_int_t slot, pid, quiet_ms, n_in, n_out;
+	const char *peer, *port;
+	int is_idle;
+
+	if (json_unpack(connection, "{s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:I}", "slot", &slot, "pid",
+			&pid, "peer", &peer, "port", &port, "idle", &is_idle, "quiet_ms", &quiet_ms,
+			"bytes_in", &n_in, "bytes_out", &n_out) < 0)
+		return false;
+	(void)fprintf(out,
+		      "%4" JSON_INTEGER_FORMAT " %8" JSON_INTEGER_FORMAT
+		      "  %-28s %-24s %-5s %8s %12" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
+		      "\n",
+		      slot, pid, words_shown(peer, peer_shown), words_shown(port, port_shown),
+		      is_idle ? "idle" : "busy", words_time(quiet_ms, quiet), n_in, n_out);
+	return true;
+}
+
+bool ps_text_drain(json_t *answer, FILE *out)
+{
+	const json_t *connections = json_object_get(answer, "connections");
+	const json_int_t n_all = words_number(answer, "total");
+	json_t *connection;
+	size_t i;
+
+	if (!json_is_array(connections))
+		return false;
+	if (json_array_size(connections) == 0)
+		(void)fprintf(out, "no connection holds a worker that leaves\n");
+	else
+		(void)fprintf(out, "%4s %8s  %-28s %-24s %-5s %8s %12s %12s\n", "SLOT", "PID",
+			      "PEER", "PORT", "STATE", "QUIET", "BYTES-IN", "BYTES-OUT");
+	json_array_foreach(connections, i, connection) if (!print_connection(connection, out)) return
+		false;
+	if (n_all > (json_int_t)json_array_size(connections))
+		(void)fprintf(out, "and %" JSON_INTEGER_FORMAT " more\n",
+			      n_all - (json_int_t)json_array_size(connections));
+	return true;
 }

@@ -170,10 +170,30 @@ static enum run_options_result add_private(struct app_config *c, const char *val
 	return add_port("--private", value, c->private_ports, &c->n_private);
 }
 
+/* What tells a worker who it is: see core/worker_args. */
+static bool is_our_variable(const char *key, size_t size)
+{
+	static const char *const names[] = {
+		"BERTH_APP",        "BERTH_SLOT", "BERTH_WORKERS",
+		"BERTH_GENERATION", "BERTH_RUN",  "NODE_APP_INSTANCE"
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strlen(names[i]) == size && strncmp(names[i], key, size) == 0)
+			return true;
+	}
+	return false;
+}
+
 static enum run_options_result add_env(struct app_config *c, const char *value)
 {
-	if (value[0] == '=' || !strchr(value, '='))
+	size_t key_size = strcspn(value, "=");
+
+	if (key_size == 0 || value[key_size] == '\0')
 		return wrong("--env '%s' must be of the form KEY=VALUE", value);
+	if (is_our_variable(value, key_size))
+		return wrong("--env '%s': berth sets %.*s itself, for every worker", value,
+			     (int)key_size, value);
 	return strv_set_variable(&c->env, value) ? RUN_OPTIONS_OK : no_memory();
 }
 
@@ -240,7 +260,8 @@ static enum run_options_result set_probe(struct app_config *c, const char *value
 {
 	enum probe_error e = probe_parse(value, &c->probe);
 
-	return e == PROBE_OK ? RUN_OPTIONS_OK : wrong("--probe '%s' %s", value, probe_error_text(e));
+	return e == PROBE_OK ? RUN_OPTIONS_OK
+			     : wrong("--probe '%s' %s", value, probe_error_text(e));
 }
 
 static enum run_options_result set_probe_interval(struct app_config *c, const char *value)
@@ -340,11 +361,11 @@ static const struct rule rules[] = {
 	{ "probe-timeout", 0, "TIME", "of one probe; default: 2s", set_probe_timeout },
 	{ "probe-failures", 0, "N", "in a row, then it is replaced; default: 3", set_probe_failures },
 	{ "notify", 0, NULL, "a worker is ready when it says so to NOTIFY_SOCKET", set_notify },
-	{ "drain", 0, "TIME", "for the clients of a worker that leaves; default: 30s", set_drain },
+	{ "drain", 0, "TIME", "for a leaving worker's clients; default: 30s", set_drain },
 	{ "idle-close", 0, "TIME", "then close those that are idle: 5s (default), off", set_idle_close },
-	{ "watch", 0, "TIME", "watch a reload before it is final: 10s (default), off", set_watch },
-	{ "undo", 0, "TIME", "keep the last generation for berth undo: 5m (default), off", set_undo },
-	{ "max-surge", 0, "N", "new workers that come up at once; default: 1", set_max_surge },
+	{ "watch", 0, "TIME", "before a reload is final; default: 10s; or off", set_watch },
+	{ "undo", 0, "TIME", "keep the last generation; default: 5m; or off", set_undo },
+	{ "max-surge", 0, "N", "how many new workers come up at once; default: 1", set_max_surge },
 	{ "max-unavailable", 0, "N", "and those in the place of an old one; default: 0", set_max_unavailable },
 	{ "backlog", 0, "N", "raise every listen backlog to N; default: 1024", set_backlog },
 	{ "quiet", 0, NULL, "print only what workers print, warnings, errors", set_quiet },

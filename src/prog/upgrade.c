@@ -5,6 +5,7 @@
 #include "prog/upgrade.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/escape.h"
 #include "base/own.h"
 #include "os/clock.h"
+#include "os/sibling.h"
 #include "prog/client.h"
 #include "prog/client_find.h"
 #include "prog/client_options.h"
@@ -34,8 +36,9 @@ static const struct client_verb verb = {
 		"ports and connections stay. If the new one does not take over, the old one does.\n"
 		"\n"
 		"  --name NAME    the app; default: the only one that runs\n"
-		"  --binary PATH  the new program; default: the one that runs, as it is on disk "
-		"now\n"
+		"  --binary PATH  the new program, a berthd, or a berth that has its berthd "
+		"beside\n"
+		"                 it; default: the one that runs, as it is on disk now\n"
 		"  --json         print each step as one JSON object\n"
 		"  -h, --help     print this and end\n"
 		"\n"
@@ -173,7 +176,7 @@ static enum client_exit begin(struct client *client, const json_t *body, json_in
 		code = client_complain(verb.who, err, &reply);
 	else if (json_unpack(reply.body, "{s:I}", "upgrade", ret_id) < 0)
 		code = client_complain(verb.who, -EPROTO, NULL);
-	if (!err && code == CLIENT_FAILED && reply.status >= STATUS_ERROR)
+	if (!err && reply.status >= STATUS_ERROR && code != CLIENT_NOT_PERMITTED)
 		code = CLIENT_ROLLED_BACK; /* refused */
 	json_decref(reply.body);
 	return code;
@@ -194,17 +197,33 @@ static enum client_exit upgrade(const char *path, const json_t *body, bool is_js
 	return print_check(verb.who) ? code : CLIENT_FAILED;
 }
 
+/* `berth` is what people know: what can take over is the berthd that belongs to it. */
+static bool is_command_line(const char *path)
+{
+	return strcmp(strrchr(path, '/'), "/berth") == 0;
+}
+
 /* The primary has another working directory: it gets the whole path. */
 static enum client_exit make_body(const char *binary, json_t **ret_body)
 {
 	own_free char *path = binary ? realpath(binary, NULL) : NULL;
+	char primary[PATH_MAX];
 	json_t *body;
 
 	if (binary && !path) {
 		(void)fprintf(stderr, "%s: %s: %s\n", verb.who, binary, strerror(errno));
 		return CLIENT_FAILED;
 	}
-	body = path ? json_pack("{s:s}", "binary", path) : json_object();
+	if (path && is_command_line(path) &&
+	    sibling_path_of(path, "berthd", primary, sizeof(primary)) < 0) {
+		(void)fprintf(stderr,
+			      "%s: %s is berth's command line, and there is no berthd beside it: "
+			      "name a berthd\n",
+			      verb.who, path);
+		return CLIENT_FAILED;
+	}
+	body = path ? json_pack("{s:s}", "binary", is_command_line(path) ? primary : path)
+		    : json_object();
 	if (!body) {
 		(void)fprintf(stderr, "%s: the path must be UTF-8\n", verb.who);
 		return CLIENT_FAILED;

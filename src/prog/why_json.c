@@ -86,14 +86,15 @@ static json_t *process_json(const struct holder_report *r, const struct holder_o
 	const struct holder_process *p = &r->processes[open->process];
 	const struct procfs_process *process = &p->details.process;
 
-	return json_pack("{s:i, s:i, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
+	return json_pack("{s:i, s:i, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
 			 process->pid, "parent", process->parent, "name", text_json(process->comm),
 			 "command", text_json(p->command), "uid", (json_int_t)p->details.uid,
 			 "user", user_json(p->details.uid), "since",
 			 time_json(p->details.started_at_ms), "unit", text_json(p->cgroup.unit),
 			 "container", text_json(p->cgroup.container), "role",
 			 text_json(holder_role_text(open->role)), "berth",
-			 p->berth ? json_integer(p->berth) : json_null());
+			 p->kin.keeper ? json_integer(p->kin.keeper) : json_null(), "app",
+			 text_json(p->kin.app));
 }
 
 static json_t *processes_json(const struct holder_report *r, size_t socket)

@@ -36,15 +36,24 @@ static void print_escaped(const char *before, const char *text, FILE *out)
 			      escape_text(text, strlen(text), escaped, sizeof(escaped)));
 }
 
-static const char *role_text(enum holder_role role)
+static void print_role(const struct holder_process *p, enum holder_role role, FILE *out)
 {
+	const char *app = p->kin.app[0] ? " app " : "";
+
 	switch (role) {
-	case HOLDER_ROLE_NONE:
-	case HOLDER_ROLE_BERTH: break;
-	case HOLDER_ROLE_WORKER: return ", a worker of berth";
-	case HOLDER_ROLE_STRANGER: return ", a stranger to berth";
+	case HOLDER_ROLE_NONE: break;
+	case HOLDER_ROLE_BERTH:
+		if (app[0])
+			(void)fprintf(out, ", berth%s%s", app, p->kin.app);
+		break;
+	case HOLDER_ROLE_WORKER:
+		(void)fprintf(out, ", a worker of berth%s%s", app, p->kin.app);
+		break;
+	case HOLDER_ROLE_LEFT_OVER:
+		(void)fprintf(out, ", left over from berth%s%s, which died", app, p->kin.app);
+		break;
+	case HOLDER_ROLE_STRANGER: (void)fputs(", a stranger to berth", out); break;
 	}
-	return "";
 }
 
 static void print_process(const struct holder_report *r, const struct holder_open *open,
@@ -54,9 +63,10 @@ static void print_process(const struct holder_report *r, const struct holder_ope
 	char user[PROCFS_USER_MAX], since[TIME_TEXT_MAX];
 
 	print_escaped("    ", p->details.process.comm, out);
-	(void)fprintf(out, " (pid %d, user %s)%s, since %s", p->details.process.pid,
-		      procfs_user_name(p->details.uid, user), role_text(open->role),
-		      time_text(p->details.started_at_ms, since));
+	(void)fprintf(out, " (pid %d, user %s)", p->details.process.pid,
+		      procfs_user_name(p->details.uid, user));
+	print_role(p, open->role, out);
+	(void)fprintf(out, ", since %s", time_text(p->details.started_at_ms, since));
 	if (n_sockets > 1)
 		(void)fprintf(out, ", %zu sockets", n_sockets);
 	print_escaped(", unit ", p->cgroup.unit, out);

@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include "base/escape.h"
-#include "core/advice.h"
+#include "primary/rights.h"
 
 #define MS_PER_S  1000
 #define NAMED_MAX 4 /* processes that are told to end; more are counted */
+
+#define LEFT_OVER_MAX 64
+#define PID_TEXT_MAX  11 /* " 4194304", or any other int */
 
 #define NAME_TEXT_MAX (4 * PROCFS_COMM_MAX + 32)
 #define UNIT_TEXT_MAX 512
@@ -56,7 +59,7 @@ static const char *unknown_holder(const struct holder_search *s)
 const char *why_summary(const struct holder_report *r, char ret_text[static WHY_TEXT_MAX])
 {
 	const struct addr *wanted = &r->search.wish.addr;
-	char advice[ADVICE_TEXT_MAX], subject[SUBJECT_MAX], user[PROCFS_USER_MAX];
+	char subject[SUBJECT_MAX], user[PROCFS_USER_MAX];
 
 	subject_text(wanted, subject);
 	switch (r->outcome) {
@@ -73,9 +76,7 @@ const char *why_summary(const struct holder_report *r, char ret_text[static WHY_
 	case HOLDERS_NOT_PERMITTED:
 	case HOLDERS_UNUSABLE:
 	case HOLDERS_CHANGED:
-		(void)advice_for_bind(r->bind_error, wanted, procfs_unprivileged_port_start(),
-				      advice);
-		(void)snprintf(ret_text, WHY_TEXT_MAX, "%s", advice);
+		(void)rights_advice(r->bind_error, wanted, true, ret_text, WHY_TEXT_MAX);
 		break;
 	}
 	return ret_text;
@@ -141,17 +142,13 @@ static const struct holder_open *find_open(const struct holder_report *r, size_t
 	return NULL;
 }
 
-/* Whether it's enough to end its berth, which an earlier process, or berth's own, has told. */
+/* Whether it's enough to end its berth, which an earlier process has told. */
 static bool is_told_with_berth(const struct holder_report *r, size_t process)
 {
-	pid_t berth = r->processes[process].berth;
+	pid_t keeper = r->processes[process].kin.keeper;
 
-	for (size_t i = 0; berth != 0 && i < r->n_processes; i++) {
-		const struct holder_process *p = &r->processes[i];
-
-		if (p->details.process.pid != berth && (i >= process || p->berth != berth))
-			continue;
-		if (find_open(r, i))
+	for (size_t i = 0; keeper != 0 && i < process; i++) {
+		if (r->processes[i].kin.keeper == keeper && find_open(r, i))
 			return true;
 	}
 	return false;
@@ -160,6 +157,8 @@ static bool is_told_with_berth(const struct holder_report *r, size_t process)
 /* Whether its parent has a socket too: then the parent is the one to end. */
 static bool has_parent_there(const struct holder_report *r, const struct holder_process *p)
 {
+	if (p->kin.keeper != 0)
+		return false; /* it is to end with its berth, as the parent is */
 	for (size_t i = 0; i < r->n_processes; i++) {
 		if (r->processes[i].details.process.pid == p->details.process.parent)
 			return true;
@@ -168,18 +167,37 @@ static bool has_parent_there(const struct holder_report *r, const struct holder_
 }
 
 /* A worker would be started again: it's berth that must end. */
-static void say_end(const struct changes *c, const struct holder_process *p, bool is_berth,
-		    const char *before)
+static void say_end(const struct changes *c, const struct holder_process *p, const char *before)
 {
+	const struct kin_berth *kin = &p->kin;
 	char name[NAME_TEXT_MAX], keeper[UNIT_TEXT_MAX];
 
-	if (p->berth)
-		(void)snprintf(name, sizeof(name), "berth (pid %d)", p->berth);
-	else
-		(void)name_text(p, name);
 	keeper_text(p, keeper);
-	say(c, "%send %s%s%s", before, name, keeper,
-	    is_berth || p->berth ? ": its workers end with it" : "");
+	if (kin->keeper)
+		say(c, "%send %s (pid %d)%s%s%s: its workers end with it", before, kin->keeper_name,
+		    kin->keeper, kin->app[0] ? ", berth app " : "", kin->app, keeper);
+	else
+		say(c, "%send %s%s", before, name_text(p, name), keeper);
+}
+
+/* Nobody is there who would end them together. */
+static void say_left_over(const struct changes *c)
+{
+	const struct holder_report *r = c->report;
+	char pids[LEFT_OVER_MAX * PID_TEXT_MAX + 1] = "";
+	size_t n = 0, used = 0;
+
+	for (size_t i = 0; i < r->n_processes; i++) {
+		const struct holder_process *p = &r->processes[i];
+
+		if (!p->kin.is_left_over || !find_open(r, i) || n++ >= LEFT_OVER_MAX)
+			continue;
+		used += (size_t)snprintf(pids + used, sizeof(pids) - used, " %d",
+					 p->details.process.pid);
+	}
+	if (n > 0)
+		say(c, "end what a berth that died has left over: kill%s%s", pids,
+		    n > LEFT_OVER_MAX ? ", and ask again" : "");
 }
 
 static void say_whom_to_end(const struct changes *c)
@@ -189,11 +207,11 @@ static void say_whom_to_end(const struct changes *c)
 
 	for (size_t i = 0; i < r->n_processes; i++) {
 		const struct holder_process *p = &r->processes[i];
-		const struct holder_open *open = find_open(r, i);
 
-		if (!open || has_parent_there(r, p) || is_told_with_berth(r, i) || n++ >= NAMED_MAX)
+		if (!find_open(r, i) || p->kin.is_left_over || has_parent_there(r, p) ||
+		    is_told_with_berth(r, i) || n++ >= NAMED_MAX)
 			continue;
-		say_end(c, p, open->role == HOLDER_ROLE_BERTH, n > 1 ? "and " : "");
+		say_end(c, p, n > 1 ? "and " : "");
 	}
 	if (n > NAMED_MAX)
 		say(c, "and end %zu processes more", n - NAMED_MAX);
@@ -312,6 +330,7 @@ void why_changes(const struct holder_report *r, why_emit *emit, void *arg)
 	if (r->outcome != HOLDERS_HELD)
 		return;
 	say_whom_to_end(&c);
+	say_left_over(&c);
 	if (r->n_hidden > 0 && has_unseen_process(r))
 		say(&c, "run `berth why` as root to see the processes of other users");
 	if (s->n_by_state[SOCKET_LISTENING] == 0)

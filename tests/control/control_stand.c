@@ -3,7 +3,8 @@
  *
  *     control_stand NAME
  *
- * Prints one line for each thing that happens: "at PATH", "scale ...", "upgrade ...". An
+ * Prints one line for each thing that happens: "at PATH", "scale ...", "upgrade ...". A restart
+ * of N slots makes 100 N events, of which the last 100 are kept. An
  * upgrade stays "running" until USR1 comes: then nobody listens any more, until USR2 comes:
  * then it is "done", or "rolled-back" if the name of its program says so. TERM ends it.
  */
@@ -19,8 +20,10 @@
 #include "control/control.h"
 #include "control/control_socket.h"
 
-#define WORKERS_MAX 8
-#define SIGNALS     3
+#define WORKERS_MAX     8
+#define SIGNALS         3
+#define EVENTS_KEPT     100
+#define EVENTS_PER_TURN 50
 
 struct stand {
 	uv_loop_t loop;
@@ -34,6 +37,10 @@ struct stand {
 	uint64_t reload_id;
 	const char *upgrade_state;
 	bool is_bad;
+	uint64_t n_events;
+	unsigned n_to_come; /* events, a few in a turn of the loop */
+	uv_timer_t burst;
+	char text[600]; /* of each event */
 };
 
 __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
@@ -49,17 +56,14 @@ __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
 
 /* --- the ops ------------------------------------------------------------------------- */
 
-static json_t *upgrade_state(void *data)
+static json_t *upgrade_state(const struct stand *s)
 {
-	const struct stand *s = data;
-
 	return json_pack("{s:I, s:s, s:s}", "id", (json_int_t)s->upgrade_id, "state",
 			 s->upgrade_state, "message", s->is_bad ? "it did not take over" : "");
 }
 
-static json_t *describe(void *data)
+static json_t *describe_app(const struct stand *s)
 {
-	const struct stand *s = data;
 	json_t *slots = json_array();
 
 	for (unsigned slot = 1; slot <= s->n_workers; slot++)
@@ -73,7 +77,7 @@ static json_t *describe(void *data)
 			 "name", s->name, "tier", "shared", "generation", 1, "workers",
 			 (int)s->n_workers, "keeper_pid", (int)getppid(), "primary_pid",
 			 (int)getpid(), "version", "9.8.7", "started_at", "2026-01-02T03:04:05Z",
-			 "upgrade", upgrade_state(data), "slots", slots, "ports", "address",
+			 "upgrade", upgrade_state(s), "slots", slots, "ports", "address",
 			 "127.0.0.1:8000", "kind", "tcp", "berths", "slot", 1, "steered", 17,
 			 "migrated_in", 3);
 }
@@ -147,9 +151,8 @@ static int undo(void *data, const struct control_peer *who, uint64_t *ret_id,
 }
 
 /* Done at once, with two steps to tell of. */
-static json_t *reload_state(void *data)
+static json_t *reload_state(const struct stand *s)
 {
-	const struct stand *s = data;
 	const int id = (int)s->reload_id;
 
 	return json_pack(
@@ -162,14 +165,125 @@ static json_t *reload_state(void *data)
 		"and another");
 }
 
+static json_t *operations(const struct stand *s)
+{
+	return json_pack("{s:[{s:s, s:s, s:s, s:b, s:s}]}", "operations", "id", "upgrade-1", "kind",
+			 "upgrade", "state", s->upgrade_state, "is_over", 0, "message", "");
+}
+
+static json_t *connections(void)
+{
+	return json_pack("{s:[{s:i, s:i, s:s, s:s, s:b, s:i, s:i, s:i}], s:i}", "connections",
+			 "slot", 2, "pid", 1002, "peer", "127.0.0.1:40000", "port",
+			 "127.0.0.1:8000", "idle", 1, "quiet_ms", 1500, "bytes_in", 70,
+			 "bytes_out", 4096, "total", 1);
+}
+
+static json_t *describe(void *data, enum control_document what)
+{
+	const struct stand *s = data;
+
+	switch (what) {
+	case CONTROL_APP: return describe_app(s);
+	case CONTROL_APPS: return json_pack("{s:[o]}", "apps", describe_app(s));
+	case CONTROL_RELOAD: return reload_state(s);
+	case CONTROL_UPGRADE: return upgrade_state(s);
+	case CONTROL_OPERATIONS: return operations(s);
+	case CONTROL_CONNECTIONS: return connections();
+	case CONTROL_GENERATIONS: return json_pack("{s:[]}", "generations");
+	case CONTROL_BERTHS: return json_pack("{s:[]}", "berths");
+	case CONTROL_WORKERS:
+	case CONTROL_PORTS:
+	case CONTROL_NO_DOCUMENT: break;
+	}
+	return NULL;
+}
+
+/* There are so many as have come; the last few are kept. */
+static json_t *event(void *data, uint64_t after, uint64_t *ret_number, uint64_t *ret_lost)
+{
+	const struct stand *s = data;
+	const uint64_t first = s->n_events > EVENTS_KEPT ? s->n_events - EVENTS_KEPT : 0;
+
+	if (after >= s->n_events)
+		return NULL;
+	*ret_lost = after < first ? first - after : 0;
+	*ret_number = after + *ret_lost + 1;
+	return json_pack("{s:I, s:s, s:s, s:s, s:s}", "number", (json_int_t)*ret_number, "at",
+			 "2026-01-02T03:04:05.678Z", "level", "info", "event", "thing", "text",
+			 s->text);
+}
+
+static void on_burst(uv_timer_t *timer)
+{
+	struct stand *s = timer->data;
+
+	for (unsigned i = 0; i < EVENTS_PER_TURN && s->n_to_come; i++, s->n_to_come--) {
+		s->n_events++;
+		control_note_event(s->control);
+	}
+	if (s->n_to_come == 0) {
+		(void)uv_timer_stop(timer);
+		tell("events %llu", (unsigned long long)s->n_events);
+	}
+}
+
+static int stop(void *data, const struct control_peer *who, bool is_now, unsigned *ret_workers,
+		char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct stand *s = data;
+
+	(void)who;
+	(void)ret_text;
+	tell("stop%s", is_now ? " now" : "");
+	*ret_workers = s->n_workers;
+	(void)kill(getpid(), SIGTERM);
+	return 0;
+}
+
+/* That of more than one slot is a burst of events, too: a hundred for each. */
+static int restart(void *data, const struct control_peer *who,
+		   const struct control_restart *wanted, uint64_t *ret_run,
+		   char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct stand *s = data;
+	unsigned n = 0;
+
+	(void)who;
+	(void)ret_text;
+	for (unsigned i = 0; i < APP_WORKERS_MAX; i++)
+		n += wanted->slots[i];
+	tell("restart %s%u", wanted->is_all ? "all" : "", n);
+	s->n_to_come = 100 * n;
+	(void)uv_timer_start(&s->burst, on_burst, 0, 1);
+	*ret_run = 7;
+	return 0;
+}
+
+static int send_signal(void *data, const struct control_peer *who, const struct control_kill *wanted,
+		       pid_t *ret_pid, char ret_text[static CONTROL_TEXT_MAX])
+{
+	(void)data;
+	(void)who;
+	tell("kill %u with %d", wanted->slot, wanted->signal);
+	if (wanted->slot > WORKERS_MAX) {
+		(void)snprintf(ret_text, CONTROL_TEXT_MAX, "There is no slot %u.", wanted->slot);
+		return -EINVAL;
+	}
+	*ret_pid = 1000 + (pid_t)wanted->slot;
+	return 0;
+}
+
 static const struct control_ops ops = {
 	.describe = describe,
+	.event = event,
 	.scale = scale,
 	.reload = reload,
 	.undo = undo,
-	.reload_state = reload_state,
 	.upgrade = upgrade,
-	.upgrade_state = upgrade_state,
+	.stop = stop,
+	.restart = restart,
+	.kill = send_signal,
 };
 
 /* --- coming and going ---------------------------------------------------------------- */
@@ -212,6 +326,7 @@ static void on_signal(uv_signal_t *signal, int number)
 	}
 	for (size_t i = 0; i < SIGNALS; i++)
 		uv_close((uv_handle_t *)&s->signals[i], NULL);
+	uv_close((uv_handle_t *)&s->burst, NULL);
 }
 
 int main(int argc, char **argv)
@@ -223,6 +338,9 @@ int main(int argc, char **argv)
 	if (argc != 2 || uv_loop_init(&s.loop) != 0)
 		return 2;
 	s.name = argv[1];
+	memset(s.text, 'x', sizeof(s.text) - 1);
+	(void)uv_timer_init(&s.loop, &s.burst);
+	s.burst.data = &s;
 	err = open_control(&s);
 	if (err) {
 		tell("%s", strerrorname_np(-err));

@@ -39,6 +39,60 @@ static void check_upgrade(struct span body)
 	}
 }
 
+static void check_others(struct span body)
+{
+	char text[CONTROL_TEXT_MAX] = "";
+	struct control_restart restart;
+	struct control_reload reload;
+	struct control_kill kill;
+	bool is_now;
+
+	if (requests_read_kill(body, &kill, text))
+		assert(kill.slot >= 1 && kill.slot <= APP_WORKERS_MAX && kill.signal >= 1 &&
+		       kill.signal <= 64);
+	else
+		assert(text[0]);
+	text[0] = '\0';
+	if (requests_read_restart(body, &restart, text))
+		assert(restart.is_all || memchr(restart.slots, true, sizeof(restart.slots)));
+	else
+		assert(text[0]);
+	text[0] = '\0';
+	assert(requests_read_stop(body, &is_now, text) || text[0]);
+	text[0] = '\0';
+	if (requests_read_reload(body, &reload, text))
+		assert(reload.canary_percent <= 99);
+	else
+		assert(text[0]);
+	text[0] = '\0';
+	assert(requests_read_nothing(body, text) || text[0]);
+}
+
+/* "NAME=VALUE&NAME=VALUE" */
+static void check_query(char *line)
+{
+	struct requests_query query = { 0 };
+	struct requests_events events;
+	char text[CONTROL_TEXT_MAX] = "";
+	char *word;
+
+	while ((word = strsep(&line, "&"))) {
+		char *value = word + strcspn(word, "=");
+
+		if (*value)
+			*value++ = '\0';
+		query.is_too_long = query.n == REQUESTS_QUERY_MAX;
+		if (query.is_too_long)
+			break;
+		query.at[query.n].name = word;
+		query.at[query.n++].value = value;
+	}
+	if (requests_read_events(&query, &events, text))
+		assert(events.after <= INT64_MAX && query.n <= 2);
+	else
+		assert(text[0] && memchr(text, '\0', sizeof(text)));
+}
+
 /* "METHOD PATH" */
 static void check_route(char *line)
 {
@@ -52,7 +106,8 @@ static void check_route(char *line)
 	result = routes_find(line, path, ROUTES_READ, &route);
 	assert((result == ROUTES_FOUND) == (route != NULL));
 	if (route)
-		assert(strcmp(route->path, path) == 0 && route->right == ROUTES_READ);
+		assert(route->right == ROUTES_READ &&
+		       (strcmp(route->path, path) == 0 || routes_id(route, path)[0]));
 	assert((result == ROUTES_NO_PATH) == (routes_allow(path, allow)[0] == '\0'));
 }
 
@@ -63,8 +118,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	check_scale(body);
 	check_upgrade(body);
+	check_others(body);
 	if (line)
 		check_route(line);
+	free(line);
+	line = strndup(body.at, size);
+	if (line)
+		check_query(line);
 	free(line);
 	return 0;
 }

@@ -1,5 +1,6 @@
 """`berth ps`, `berth scale` and `berth upgrade`, against the API over a made-up primary."""
 
+import contextlib
 import json
 import os
 import signal
@@ -78,6 +79,18 @@ def test_where_nothing_runs_it_is_said_how_to_start_it(ask, verb):
     assert "start one with berth run --name web -- COMMAND" in done.stderr
 
 
+@needs_root
+@pytest.mark.parametrize("verb", [["ps"], ["scale", "2"], ["upgrade"]], ids=" ".join)
+def test_a_user_without_a_directory_for_sockets_is_told_of_it(berth, environment, verb):
+    bare = {k: v for k, v in environment.items() if not k.endswith("RUNTIME_DIR")}
+    done = berth(*verb, user="nobody", env=bare)
+    assert done.returncode == NO_PRIMARY, done
+    assert "neither BERTH_RUNTIME_DIR nor XDG_RUNTIME_DIR names a directory" in done.stderr
+    done = berth(*verb, user="nobody", env={**bare, "XDG_RUNTIME_DIR": "/nowhere"})
+    assert done.returncode == NO_PRIMARY, done
+    assert "start one with berth run" in done.stderr
+
+
 def test_what_was_left_behind_is_not_taken_for_a_primary(stand, ask):
     stand.process.kill()
     stand.process.wait()
@@ -130,6 +143,37 @@ def test_what_is_no_primary_is_told(directory, ask):
 # ps and scale
 
 
+def test_ps_shows_berths_by_slot(stand, ask, directory):
+    app = stand.get("/v1/app")[2]
+    (port,) = app["ports"]
+    port["berths"] = [{"slot": s, "steered": n, "migrated_in": 0}
+                      for s, n in [(2, 20), (10, 100), (1, 11), (2, 21), (1, 10)]]  # fmt: skip
+    body = json.dumps(app).encode()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(directory / "other.sock"))
+        server.listen()
+
+        def answer():
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        if connection.recv(65536):  # else it only asked whether we live
+                            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+                            connection.sendall(head.encode() + body)
+                            return
+
+        primary = threading.Thread(target=answer)
+        primary.start()
+        done = ask("ps", "--name", "other")
+        primary.join()
+    assert done.returncode == DONE, done
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("127.0.0.1:8000")]
+    assert [(row[-3], row[-2]) for row in rows] == [
+        ("1", "11"), ("1", "10"), ("2", "20"), ("2", "21"), ("10", "100")
+    ]  # fmt: skip
+
+
 def test_ps_shows_workers_and_ports(stand, ask):
     done = ask("ps")
     assert done.returncode == DONE, done
@@ -163,7 +207,7 @@ def test_scale_takes_a_number_or_a_change(stand, ask, amount, said, n):
 
 def test_scale_that_is_refused_says_why(stand, ask):
     done = ask("scale", "+100")
-    assert done.returncode == FAILED, done
+    assert done.returncode == USAGE, done
     assert done.stderr == "berth scale: 102 workers are \\xff not to be had.\n"
 
 

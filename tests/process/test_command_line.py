@@ -1,6 +1,7 @@
 """The command line before any port is touched: help, version, wrong verbs, completion."""
 
 import os
+import shutil
 import socket
 import subprocess
 
@@ -48,6 +49,36 @@ def test_a_verb_that_is_none_is_named(berth, arguments):
     assert not done.stdout, done
 
 
+@pytest.mark.parametrize("arguments", [["help", "help"], ["help", "--help"]], ids=" ".join)
+def test_help_about_help_is_help(berth, arguments):
+    assert "  berth help [VERB] " in berth("help").stdout
+    assert berth(*arguments).stdout == berth("help").stdout
+
+
+def test_where_its_other_programs_were_looked_for_is_told(programs, place):
+    prefix = place / "alone"
+    alone = prefix / "bin" / "berth"
+    alone.parent.mkdir(parents=True)
+    shutil.copy(programs.berth, alone)
+    done = subprocess.run(
+        [alone, "run", "-n", "1", "--", "true"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == FAILED, done
+    looked = [prefix / "bin", prefix / "libexec" / "berth", place / "bin"]
+    places = ", ".join(f"{folder}/berth-keeper" for folder in looked)
+    assert f"there is no berth-keeper, which berth cannot run without; looked for: {places}\n" in (
+        done.stderr
+    )
+
+
+def test_dev_fuzz_names_a_target_that_is_none_before_it_builds():
+    done = subprocess.run(
+        [REPO / "dev", "fuzz", "nosuch"], capture_output=True, text=True, check=False, timeout=10
+    )
+    assert done.returncode == FAILED, done
+    assert done.stderr.startswith("dev: fuzz: there is no target nosuch, only "), done
+
+
 def test_dev_names_a_command_that_is_none():
     done = subprocess.run([REPO / "dev", "frob"], capture_output=True, text=True, check=False)
     assert done.returncode == USAGE, done
@@ -86,7 +117,7 @@ def complete(line, cwd=None):
     "line, offered",
     [
         ("berth r", ["run"]),
-        ("berth help ", VERBS),
+        ("berth help ", [*VERBS, "help"]),
         ("berth ps --n", ["--name"]),
         ("berth scale --name web --j", ["--json"]),
         ("berth upgrade --bi", ["--binary"]),

@@ -1,7 +1,7 @@
 """
 The primary is killed behind each of its effects, one after the other, in a life that
 passes them all: workers that start, listen, listen again, die, become more and fewer,
-an upgrade, a stop. Nobody outside may notice.
+a reload, an upgrade, a stop. Nobody outside may notice.
 """
 
 import collections
@@ -22,7 +22,7 @@ import pytest
 
 import clients
 import procs
-from berthrun import BerthRun
+from berthrun import BerthRun, event
 from conftest import REPO, SHARED, STEERED, lack_of, require
 
 FAULT_BUILD = REPO / "build-fault"
@@ -129,7 +129,8 @@ class Life:
         return [
             *(FAULT_BUILD / "berth", "run", "--json", "--mode", tier.name, "-n", "2"),
             *("--listen", f"127.0.0.1:{exact}", "--listen", str(number)),
-            *("--listen", f"unix:{self.path}", "--"),
+            *("--listen", f"unix:{self.path}"),
+            *("--drain", "2s", "--idle-close", "100ms", "--watch", "off", "--undo", "off", "--"),
             *(FAULT_BUILD / "tests" / "servers" / "several", "--even-as", str(NOBODY)),
             *(f"127.0.0.1:{exact}", str(number), f"127.0.0.1:{other}", f"unix:{self.path}"),
         ]
@@ -211,10 +212,21 @@ class Life:
         self.run.send(signal.SIGTTOU)
         self.settle([1, 2])
 
+    def reload(self):
+        """While clients who say nothing are connected: those are sent away."""
+        silent = [clients.connect(self.listed[0]) for _ in range(2)]
+        self.run.send(signal.SIGHUP)
+        self.run.wait_for(event("reloaded"))
+        for client in silent:
+            client.close()
+        self.settle([1, 2])
+
     def upgrade(self):
         before = procs.wait_until(self.primary, "a primary")
         self.run.send(signal.SIGUSR2)
         procs.wait_until(lambda: self.primary() not in (None, before), "another primary")
+        program = str(FAULT_BUILD / "berthd")
+        procs.wait_until(lambda: self.descriptors()[program] == 1, "the one before is given up")
         self.settle([1, 2])
 
     def stop(self):
@@ -233,6 +245,7 @@ class Life:
         self.kill_worker()
         with Prober(self.listed):
             self.scale()
+            self.reload()
             self.upgrade()
         procs.wait_until(
             lambda: self.descriptors() == descriptors,
@@ -318,7 +331,7 @@ def live_with(place, tier, held, fault):
 def lives_at(point, undisturbed):
     """The lives to be lived, as arguments of live_with()."""
     for tier, (passages, held) in undisturbed.items():
-        for n in spread(passages[point], 10 + passages[point] // 8):
+        for n in spread(passages[point], 8 + passages[point] // 16):
             yield tier, held, f"{point}:{n}"
 
 
@@ -336,6 +349,39 @@ def test_nobody_notices_that_the_primary_is_killed_at(point, undisturbed, pool, 
             assert not wrong, wrong
             died_in |= {tier} if has_died else set()
     assert died_in == set(tiers), "no primary has died there"
+
+
+def end_of_hopeless(tier, place, fault=None):
+    """Returns the exit code of a berth whose command cannot be executed, and what it passed."""
+    place = Path(tempfile.mkdtemp(dir=place))
+    place.chmod(0o777)
+    command = place / "command"
+    command.write_text("#!/there/is/no/such/interpreter\n")
+    command.chmod(0o755)
+    env = {"BERTH_FAULT_LOG": str(place / "log")}
+    if fault:
+        env |= {"BERTH_FAULT": fault, "BERTH_FAULT_COUNT": str(place / "count")}
+    berth = [FAULT_BUILD / "berth", "run", "--mode", tier.name, "-n", "2", "--", command]
+    run = BerthRun(list(map(str, berth)), env=env)
+    try:
+        return run.wait(), collections.Counter((place / "log").read_text().split())
+    except AssertionError as error:
+        return f"{fault}: {error}", None
+    finally:
+        run.clean_up()
+
+
+def test_that_the_command_cannot_be_executed_is_not_forgotten(undisturbed, pool, scratch):
+    tier = next(iter(undisturbed))
+    code, passages = end_of_hopeless(tier, scratch)
+    assert code == 127
+    faults = [
+        f"{point}:{n}"
+        for point in ("keeper_link_send", "spawn_go", "spawn_read_report")
+        for n in range(1, passages[point] + 1)
+    ]
+    ends = pool.map(functools.partial(end_of_hopeless, tier, scratch), faults)
+    assert {end for end, _ in ends} == {127}
 
 
 def test_no_point_is_without_reason_left_out():

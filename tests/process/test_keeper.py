@@ -647,9 +647,12 @@ def test_an_adopted_primary_that_has_ended_meanwhile_is_replaced(adopting, kept)
     pidfd = os.pidfd_open(adopted.pid)
     adopted.kill()
     adopted.wait()
+    # It reads both at once, or would have found the channel at its end after the first.
+    os.kill(keeper.pid, signal.SIGSTOP)
     channel.send("adopt", pidfd, pid=adopted.pid)
     os.close(pidfd)
     channel.send("store", kept, name=b"port")
+    os.kill(keeper.pid, signal.SIGCONT)
     channel.end.close()
     _, items, _ = keeper.next_primary().take_over()
     assert items == {"port": keepers.identity(kept)}

@@ -104,10 +104,10 @@ def test_of_ten_megabytes_no_line_is_lost_while_primaries_are_killed(berth_run, 
 
 
 def wait_said(run, name, count):
-    """As run.wait_for(), but a message that is there twice counts as one; see output.h."""
+    """As run.wait_for(), but of what is said twice of one process the last counts; see output.h."""
 
     def said():
-        once = {line.text: line for line in run.matching(event(name))}
+        once = {line.fields["pid"]: line for line in run.matching(event(name))}
         return list(once.values()) if len(once) >= count else None
 
     return procs.wait_until(said, f"{count} x {name}", 20)

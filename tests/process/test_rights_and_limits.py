@@ -1,5 +1,6 @@
 """What berth does with some of its rights only, and where a table is full."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -16,7 +17,7 @@ from berthrun import event
 from conftest import BERTH_PROGRAMS
 from family import Family
 
-CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF = 12, 38, 39
+CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF = 10, 12, 38, 39
 
 # As the kernel keeps the capabilities of a file: revision 2, effective.
 FILE_CAPS_REVISION_2, FILE_CAPS_EFFECTIVE = 0x02000000, 1
@@ -59,6 +60,16 @@ def give_rights(path, capabilities):
         pytest.skip(f"files here cannot have capabilities: {error.strerror}")
 
 
+def low_port():
+    """A port below 1024 that nobody has."""
+    limit = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    for port in range(limit - 1, 0, -1):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("0.0.0.0", port))
+            return port
+    pytest.skip("there are no privileged ports here, or none is free")
+
+
 def script(place, name, text):
     path = place / name
     path.write_text(text)
@@ -85,6 +96,32 @@ def test_a_file_with_capabilities_steers_for_an_ordinary_user(
     run.wait_listening(3)
     assert sorted(clients.tally(port, 30).values()) == [10, 10, 10]
     run.stop()
+
+
+def test_the_file_that_lacks_the_rights_is_named(berth_run, programs):
+    run = berth_run(["-n", 1, "--mode", "steered", "--", "true"], user="nobody")
+    run.ends_with(4)
+    assert f"give {Path(programs.berth).with_name('berthd')} its rights with setcap" in run.output()
+
+
+def test_why_names_the_file_that_may_not_bind_a_low_port_and_tells_when_it_may(
+    berth, berth_run, programs, place
+):
+    for name in BERTH_PROGRAMS:
+        shutil.copy(Path(programs.berth).with_name(name), place / name)
+    port = low_port()
+    why = [place / "berth", "why", str(port)]
+    told = subprocess.run(why, user="nobody", capture_output=True, text=True, check=False)
+    assert told.returncode == 4, told
+    assert f"give {place}/berthd the right (setcap with cap_net_bind_service" in told.stdout
+    run = berth_run(["-n", 1, "--listen", f"127.0.0.1:{port}", "--", "true"], user="nobody")
+    run.ends_with(4)
+    assert f"give {Path(programs.berth).with_name('berthd')} the right" in run.output()
+    give_rights(place / "berthd", [CAP_NET_BIND_SERVICE])
+    told = subprocess.run(why, user="nobody", capture_output=True, text=True, check=False)
+    assert told.returncode == 4, told
+    assert f"but `berth run` may: setcap gave the right to {place}/berthd" in told.stdout
+    assert "run berth as root" not in told.stdout
 
 
 @pytest.mark.parametrize("listen", ["server.listen()", "pass"], ids=["listening", "bound_only"])

@@ -18,6 +18,7 @@ IS_LONG = bool(os.environ.get("BERTH_TEST_LONG"))
 SECONDS = 60 if IS_LONG else 5
 PRIMARIES_PER_S = 5
 N_WORKERS = 4
+QUICK_RELOAD = ["--watch", "off", "--undo", "off"]
 RATE = 2000
 N_KEPT = 200
 CUT_OFF = {"reset_before_response", "eof_before_response", "bad_response"}
@@ -101,7 +102,7 @@ def test_with_primaries_and_workers_killed_and_upgrades_only_what_a_worker_had_i
     berth_run, tier, programs, start_load
 ):
     new_at, kept_at = (clients.free_port() for _ in range(2))
-    run = berth_run(["-n", N_WORKERS, *two_servers(programs, new_at, kept_at)], tier=tier)
+    run = berth_run(["-n", N_WORKERS, *QUICK_RELOAD, *two_servers(programs, new_at, kept_at)], tier=tier)
     run.wait_listening(2 * N_WORKERS)
     family = Family(run)
     family.wait_whole(N_WORKERS)
@@ -119,10 +120,15 @@ def test_with_primaries_and_workers_killed_and_upgrades_only_what_a_worker_had_i
     assert_only_cut_off(new.stop(), killer.n_workers)
     assert_only_cut_off(kept.stop(), killer.n_workers * N_KEPT)
     family.wait_whole(N_WORKERS)
-    assert_scales_and_stops(family)
+    assert_reloads_scales_and_stops(family)
 
 
-def assert_scales_and_stops(family):
+def assert_reloads_scales_and_stops(family):
+    before = family.wait_whole(N_WORKERS)
+    os.kill(family.keeper, signal.SIGHUP)
+    family.run.wait_for(event("reloaded"), timeout_s=40)
+    after = family.wait_whole(N_WORKERS)
+    assert not set(before.values()) & set(after.values())
     os.kill(family.keeper, signal.SIGTTIN)
     family.wait_whole(N_WORKERS + 1)
     os.kill(family.keeper, signal.SIGTTOU)

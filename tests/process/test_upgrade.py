@@ -68,6 +68,22 @@ def test_what_is_no_berth_is_refused_at_once_and_nothing_is_touched(web, program
     family.end()
 
 
+def test_berth_itself_stands_for_the_berthd_that_belongs_to_it(web, programs, place):
+    family, _ = web
+    primary = family.primary()
+    done = upgrade(family, programs, "--binary", programs.berth)
+    assert done.returncode == 0, done
+    family.wait_whole(N_WORKERS)
+    assert family.primary() != primary
+    alone = place / "berth"
+    shutil.copy(programs.berth, alone)
+    alone.chmod(0o755)
+    done = upgrade(family, programs, "--binary", alone)
+    assert done.returncode == 1, done
+    assert "there is no berthd beside it" in done.stderr, done
+    family.end()
+
+
 def test_a_berthd_without_a_keeper_beside_it_is_refused(web, programs, place):
     family, _ = web
     alone = place / "berthd"

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 import apps
 import clients
 import procs
+from family import Family
 
 FREE, FAILED, USAGE, NOT_PERMITTED, HELD = 0, 1, 2, 4, 8
 
@@ -152,6 +154,11 @@ def why(berth):
         return Answer(text.returncode, text.stdout, json.loads(as_json.stdout))
 
     return ask
+
+
+def endings(answer):
+    """Whom to end, and nothing else that would change it."""
+    return [each for each in answer.json["changes"] if each.startswith(("end ", "and end "))]
 
 
 def test_a_listening_socket_is_named_with_its_process_user_command_and_start(holder, why):
@@ -348,10 +355,105 @@ def test_a_worker_at_its_own_port_is_one_of_berths_and_berth_is_the_one_to_end(
     assert answer.process(worker)["role"] == "worker"
     assert answer.process(worker)["berth"] == run.pid
     assert "a worker of berth" in answer.text
-    ends = [change for change in answer.json["changes"] if change.startswith("end ")]
+    ends = endings(answer)
     assert len(ends) == 1
-    assert ends[0].startswith(f"end berth (pid {run.pid})")
+    assert ends[0].startswith(f"end berth-keeper (pid {run.pid}), berth app listen_on")
     run.stop()
+
+
+def test_a_port_that_berth_shares_names_the_app_and_its_keeper_is_the_one_to_end(
+    berth_run, programs, why, tier
+):
+    port = clients.free_port()
+    run = berth_run(["-n", 2, "--name", "shop", "--", programs.hello, port], tier=tier)
+    run.wait_listening(2)
+    answer = why(port)
+    answer.assert_held()
+    for worker in run.workers().values():
+        assert answer.process(worker)["role"] == "worker"
+        assert answer.process(worker)["app"] == "shop"
+    assert "a worker of berth app shop" in answer.text
+    assert endings(answer) == [
+        f"end berth-keeper (pid {run.pid}), berth app shop: its workers end with it"
+    ]
+    second = berth_run(["-n", 1, "--listen", port, "--", programs.hello, port], tier=tier)
+    second.ends_with(HELD)
+    assert re.search(rf"\(pid {run.pid}, user \w+, berth app shop\)", second.output())
+    run.stop()
+
+
+@pytest.mark.parametrize("option", [None, "--unique", "--private"])
+def test_after_the_death_of_its_keeper_a_worker_is_still_one_of_berths(
+    berth_run, place, why, tier, option
+):
+    port = clients.free_port()
+    command = [*apps.listen_on(place), f"4:127.0.0.1:{port}"]
+    own = [option, port] if option else []
+    run = berth_run(["-n", 1, "--name", "shop", *own, "--", *command], tier=tier)
+    run.wait_for("listening ")
+    family = Family(run)
+    (worker,) = family.wait_whole(1).values()
+    family.kill_keeper()
+    answer = why(port + 1 if option == "--unique" else port)
+    answer.assert_held()
+    assert answer.process(worker)["role"] == "worker"
+    assert answer.process(worker)["berth"] == family.keeper
+    assert "stranger" not in answer.text
+    assert endings(answer) == [
+        f"end berth-keeper (pid {family.keeper}), berth app shop: its workers end with it"
+    ]
+    family.end()
+
+
+def test_a_workers_child_that_has_run_away_from_it_is_still_one_of_berths(
+    berth_run, place, why, steered
+):
+    port = clients.free_port()
+    listen = " ".join(map(str, [*apps.listen_on(place), f"4:127.0.0.1:{port}"]))
+    run = berth_run(
+        ["-n", 1, "--private", port, "--", "sh", "-c", f"setsid --fork {listen}; exec sleep 1000"],
+        tier=steered,
+    )
+    run.wait_for("listening ")
+    family = Family(run)
+    family.kill_keeper()
+    answer = why(port)
+    (runaway,) = answer.pids()
+    assert answer.process(runaway)["parent"] == os.getpid()
+    assert answer.process(runaway)["role"] == "worker"
+    assert answer.process(runaway)["berth"] == family.keeper
+    family.end()
+
+
+def test_a_worker_whose_keeper_and_primary_have_died_is_told_as_left_over(
+    berth_run, programs, why, tier
+):
+    port = clients.free_port()
+    run = berth_run(["-n", 2, "--name", "shop", "--", programs.hello, port], tier=tier)
+    run.wait_for("listens on port", count=2)  # their own words: no call is under way any more
+    workers = sorted(run.workers().values())
+    primary = Family(run).primary()
+    # The other way round the kernel wakes the primary: its process group is an orphan's then.
+    os.kill(run.pid, signal.SIGSTOP)
+    procs.wait_until(lambda: procs.state_of(run.pid) == "T", "the keeper stands still")
+    for pid in (primary, run.pid):
+        os.kill(pid, signal.SIGKILL)
+        procs.wait_until_gone(pid)
+    answer = why(port)
+    answer.assert_held()
+    assert {answer.process(pid)["role"] for pid in workers} == {"left-over"}
+    assert "left over from berth app shop, which died" in answer.text
+    ends = endings(answer)
+    assert len(ends) == 1
+    listed = ends[0].removeprefix("end what a berth that died has left over: kill ")
+    assert sorted(map(int, listed.split())) == workers
+    second = berth_run(["-n", 1, "--listen", port, "--", programs.hello, port], tier=tier)
+    assert second.wait() == HELD, second.output()
+    assert "left over from berth app shop, which died)" in second.output()
+    subprocess.run(["sh", "-c", f"kill {listed}"], check=True)
+    for pid in workers:
+        procs.wait_until_gone(pid)
+    why(port).assert_free()
 
 
 def test_several_processes_of_one_socket_are_all_named_and_the_first_is_the_one_to_end(

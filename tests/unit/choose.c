@@ -453,6 +453,32 @@ START_TEST(a_hash_whose_berth_is_closed_goes_to_the_next_open_one)
 }
 END_TEST
 
+START_TEST(a_canary_has_its_share_of_all_connections_and_no_more)
+{
+	enum { N = 100000 };
+	unsigned n_canary = 0;
+
+	port.canary = 7 + 1;
+	port.share = UINT32_MAX / 10;
+	for (__u32 i = 0; i < N; i++) {
+		const __u32 berth = choose_canary(&port, i * (UINT32_MAX / N));
+
+		ck_assert(berth == 7 || berth == CHOOSE_NONE);
+		n_canary += berth == 7;
+	}
+	ck_assert_uint_ge(n_canary, N / 10 - 1);
+	ck_assert_uint_le(n_canary, N / 10 + 1);
+}
+END_TEST
+
+START_TEST(without_a_canary_nothing_goes_to_one)
+{
+	port.canary = 0;
+	port.share = UINT32_MAX;
+	ck_assert_uint_eq(choose_canary(&port, 0), CHOOSE_NONE);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -480,6 +506,8 @@ int main(void)
 		a_hash_names_the_same_berth_whatever_else_changes,
 		hashes_are_spread_evenly,
 		a_hash_whose_berth_is_closed_goes_to_the_next_open_one,
+		a_canary_has_its_share_of_all_connections_and_no_more,
+		without_a_canary_nothing_goes_to_one,
 	};
 
 	return RUN_SUITE("choose", tests);

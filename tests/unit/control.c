@@ -24,9 +24,11 @@ struct stage {
 static char directory[] = "/tmp/berth-unit-XXXXXX";
 static char path[CONTROL_PATH_MAX];
 
-static json_t *describe(void *data)
+static json_t *describe(void *data, enum control_document what)
 {
 	struct stage *s = data;
+
+	ck_assert_int_eq(what, CONTROL_APP);
 
 	return json_pack("{s:i}", "n", (int)++s->n_described);
 }
@@ -129,9 +131,10 @@ START_TEST(a_server_that_ends_does_nothing_more_for_those_whom_it_has)
 }
 END_TEST
 
-static json_t *no_memory(void *data)
+static json_t *no_memory(void *data, enum control_document what)
 {
 	(void)data;
+	(void)what;
 	return NULL;
 }
 

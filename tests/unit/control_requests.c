@@ -1,6 +1,7 @@
 /*
  * Bodies of requests: what is understood, and that nothing else is.
  */
+#include <stdarg.h>
 #include <string.h>
 
 #include "control/requests.h"
@@ -119,6 +120,114 @@ START_TEST(a_program_has_a_path_that_is_short_enough)
 }
 END_TEST
 
+static bool reads_query(struct requests_events *ret_events, size_t n, ...)
+{
+	struct requests_query query = { .n = n };
+	char text[CONTROL_TEXT_MAX] = "";
+	va_list arguments;
+	bool is_right;
+
+	va_start(arguments, n);
+	for (size_t i = 0; i < n; i++) {
+		query.at[i].name = va_arg(arguments, const char *);
+		query.at[i].value = va_arg(arguments, const char *);
+	}
+	va_end(arguments);
+	is_right = requests_read_events(&query, ret_events, text);
+	ck_assert_int_eq(is_right, text[0] == '\0');
+	return is_right;
+}
+
+START_TEST(a_query_says_which_events_and_whether_to_follow)
+{
+	struct requests_events events;
+
+	ck_assert(reads_query(&events, 0));
+	ck_assert(events.after == 0 && !events.is_following);
+	ck_assert(reads_query(&events, 2, "follow", "1", "after", "9223372036854775807"));
+	ck_assert(events.after == INT64_MAX && events.is_following);
+	ck_assert(reads_query(&events, 1, "follow", "0"));
+	ck_assert(!events.is_following);
+}
+END_TEST
+
+START_TEST(no_other_query_is_understood)
+{
+	static const char *const wrong[][2] = {
+		{ "after", "" },	  { "after", "-1" },  { "after", "1x" },
+		{ "after", "9223372036854775808" }, { "follow", "2" },  { "follow", "" },
+		{ "follow", "true" },	  { "since", "1" },   { "", "" },
+	};
+	struct requests_query long_one = { .is_too_long = true };
+	struct requests_events events;
+	char text[CONTROL_TEXT_MAX];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(!reads_query(&events, 1, wrong[i][0], wrong[i][1]), "%s=%s",
+			      wrong[i][0], wrong[i][1]);
+	ck_assert(!reads_query(&events, 2, "after", "1", "after", "2"));
+	ck_assert(!requests_read_events(&long_one, &events, text));
+}
+END_TEST
+
+START_TEST(a_stop_is_graceful_or_now)
+{
+	static const char *const wrong[] = { "[]", "{\"now\": 1}", "{\"now\": null}",
+					     "{\"now\": true, \"x\": 1}", "{\"x\": true}" };
+	char text[CONTROL_TEXT_MAX];
+	bool is_now = true;
+
+	ck_assert(requests_read_stop(span_of(""), &is_now, text) && !is_now);
+	ck_assert(requests_read_stop(span_of("{\"now\": true}"), &is_now, text) && is_now);
+	ck_assert(requests_read_stop(span_of("{\"now\": false}"), &is_now, text) && !is_now);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(!requests_read_stop(span_of(wrong[i]), &is_now, text), "%s", wrong[i]);
+}
+END_TEST
+
+START_TEST(a_restart_names_slots_or_none)
+{
+	static const char *const wrong[] = {
+		"{\"slots\": []}", "{\"slots\": [0]}",	 "{\"slots\": [1001]}",
+		"{\"slots\": 1}",  "{\"slots\": [\"1\"]}", "{\"slots\": [1], \"x\": 1}",
+		"{\"x\": [1]}",    "[1]",
+	};
+	struct control_restart restart;
+	char text[CONTROL_TEXT_MAX];
+
+	ck_assert(requests_read_restart(span_of("{}"), &restart, text) && restart.is_all);
+	ck_assert(requests_read_restart(span_of("{\"slots\": [3, 1000, 3]}"), &restart, text));
+	ck_assert(!restart.is_all && restart.slots[2] && restart.slots[999] && !restart.slots[0]);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(!requests_read_restart(span_of(wrong[i]), &restart, text), "%s",
+			      wrong[i]);
+}
+END_TEST
+
+START_TEST(a_kill_names_a_slot_and_a_signal)
+{
+	static const char *const wrong[] = {
+		"",
+		"{}",
+		"{\"slot\": 1}",
+		"{\"signal\": 1}",
+		"{\"slot\": 0, \"signal\": 1}",
+		"{\"slot\": 1, \"signal\": 0}",
+		"{\"slot\": 1, \"signal\": 65}",
+		"{\"slot\": 1, \"signal\": \"TERM\"}",
+		"{\"slot\": 1, \"signal\": 1, \"x\": 1}",
+	};
+	struct control_kill kill;
+	char text[CONTROL_TEXT_MAX];
+
+	ck_assert(requests_read_kill(span_of("{\"slot\": 4, \"signal\": 15}"), &kill, text));
+	ck_assert_uint_eq(kill.slot, 4);
+	ck_assert_int_eq(kill.signal, 15);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(!requests_read_kill(span_of(wrong[i]), &kill, text), "%s", wrong[i]);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -127,6 +236,11 @@ int main(void)
 		an_upgrade_may_name_its_program,
 		no_other_wish_to_upgrade_is_understood,
 		a_program_has_a_path_that_is_short_enough,
+		a_query_says_which_events_and_whether_to_follow,
+		no_other_query_is_understood,
+		a_stop_is_graceful_or_now,
+		a_restart_names_slots_or_none,
+		a_kill_names_a_slot_and_a_signal,
 	};
 
 	return RUN_SUITE("control_requests", tests);

@@ -13,11 +13,29 @@ START_TEST(a_route_is_found_by_method_and_path)
 	const struct route *route = NULL;
 
 	ck_assert_int_eq(routes_find("GET", "/v1/app", ALL_RIGHTS, &route), ROUTES_FOUND);
-	ck_assert_ptr_eq(route->give, answers_app);
+	ck_assert_ptr_eq(route->give, answers_document);
+	ck_assert_int_eq(route->document, CONTROL_APP);
 	ck_assert_int_eq(routes_find("POST", "/v1/upgrade", ALL_RIGHTS, &route), ROUTES_FOUND);
 	ck_assert_ptr_eq(route->give, answers_upgrade);
 	ck_assert_int_eq(routes_find("GET", "/v1/upgrade", ALL_RIGHTS, &route), ROUTES_FOUND);
-	ck_assert_ptr_eq(route->give, answers_upgrade_state);
+	ck_assert_ptr_eq(route->give, answers_document);
+	ck_assert_int_eq(route->document, CONTROL_UPGRADE);
+	ck_assert_str_eq(routes_id(route, "/v1/upgrade"), "");
+}
+END_TEST
+
+START_TEST(where_a_path_has_a_word_of_its_own_that_is_found)
+{
+	static const char *const others[] = { "/v1/operations/", "/v1/operations/a/b",
+					      "/v1/operation/a" };
+	static const char path[] = "/v1/operations/reload-3";
+	const struct route *route = NULL;
+
+	ck_assert_int_eq(routes_find("GET", path, ROUTES_READ, &route), ROUTES_FOUND);
+	ck_assert_ptr_eq(route->give, answers_operation);
+	ck_assert_str_eq(routes_id(route, path), "reload-3");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		ck_assert_int_eq(routes_find("GET", others[i], ROUTES_READ, &route), ROUTES_NO_PATH);
 }
 END_TEST
 
@@ -99,6 +117,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		a_route_is_found_by_method_and_path,
+		where_a_path_has_a_word_of_its_own_that_is_found,
 		whatever_is_not_in_the_table_is_not_found,
 		who_may_only_read_changes_nothing,
 		the_methods_of_a_path_are_listed,

@@ -220,16 +220,19 @@ END_TEST
 START_TEST(a_descriptor_that_finds_no_place_is_told_and_not_taken_for_none)
 {
 	struct rlimit files;
+	struct rlimit none_left;
 	struct keeper_message m;
 	int fd = 98;
 
 	ck_assert_int_eq(keeper_link_send(keepers, &sample, some_fd), 0);
 	ck_assert_int_eq(keeper_link_send(keepers, &sample, NO_FD), 0);
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
-	files.rlim_cur = (rlim_t)dup(some_fd);
-	(void)close((int)files.rlim_cur);
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	none_left = files;
+	none_left.rlim_cur = (rlim_t)dup(some_fd);
+	(void)close((int)none_left.rlim_cur);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none_left), 0);
 	ck_assert_int_eq(keeper_link_receive(ours, false, &m, &fd), -EMFILE);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
 	ck_assert_int_eq(fd, 98);
 	ck_assert_int_eq(keeper_link_receive(ours, false, &m, &fd), 0);
 	ck_assert_int_eq(fd, NO_FD);

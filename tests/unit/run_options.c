@@ -236,6 +236,11 @@ START_TEST(a_wrong_value_is_named_with_the_way_out)
 	assert_wrong("--private|80x|--|x", "--private '80x' must be a port from 1 to 65535");
 	assert_wrong("--env|A|--|x", "--env 'A' must be of the form KEY=VALUE");
 	assert_wrong("--env|=A|--|x", "--env '=A' must be of the form KEY=VALUE");
+	assert_wrong("--env|BERTH_SLOT=3|--|x",
+		     "--env 'BERTH_SLOT=3': berth sets BERTH_SLOT itself, for every worker");
+	assert_wrong("--env|NODE_APP_INSTANCE=|--|x",
+		     "--env 'NODE_APP_INSTANCE=': berth sets NODE_APP_INSTANCE itself, for every "
+		     "worker");
 	assert_wrong("--stop-signal|BYE|--|x",
 		     "there is no signal 'BYE': write a name such as TERM, or a number from 1 to "
 		     "64");

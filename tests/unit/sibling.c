@@ -165,6 +165,38 @@ START_TEST(what_may_not_be_executed_is_no_program)
 }
 END_TEST
 
+START_TEST(what_belongs_to_another_program_is_looked_for_where_that_is)
+{
+	char of[PATH_MAX], path[PATH_MAX];
+
+	begin();
+	make_file("libexec/berth/keeper", 0755);
+	(void)snprintf(of, sizeof(of), "%s/bin/berth", place);
+	ck_assert_int_eq(sibling_path_of(of, "keeper", path, sizeof(path)), 0);
+	ck_assert_int_eq(access(path, X_OK), 0);
+	ck_assert_ptr_null(strstr(path, ".."));
+	ck_assert_int_eq(sibling_path_of(of, "keeper", path, strlen(path)), -ENOENT);
+	(void)snprintf(of, sizeof(of), "%s/a/b/c/berth", place);
+	ck_assert_int_eq(sibling_path_of(of, "keeper", path, sizeof(path)), -ENOENT);
+	ck_assert_int_eq(sibling_path_of("/berth", "no-such-program", path, sizeof(path)), -ENOENT);
+	end();
+}
+END_TEST
+
+START_TEST(all_places_that_are_looked_at_can_be_told)
+{
+	char text[4 * PATH_MAX], self[PATH_MAX];
+
+	ck_assert_int_eq(sibling_path(SELF_NAME, self, sizeof(self)), 0);
+	ck_assert_int_eq(sibling_places(SELF_NAME, text, sizeof(text)), 0);
+	ck_assert_int_eq(strncmp(text, self, strlen(self)), 0);
+	ck_assert_ptr_nonnull(strstr(text, "/libexec/berth/" SELF_NAME ", "));
+	ck_assert_ptr_nonnull(strstr(text, "/bin/" SELF_NAME));
+	ck_assert_int_eq(sibling_places(SELF_NAME, text, 5), 0);
+	ck_assert_uint_eq(strlen(text), 4);
+}
+END_TEST
+
 static int print_path(const char *name)
 {
 	char path[PATH_MAX];
@@ -183,6 +215,8 @@ int main(int argc, char **argv)
 		from_libexec_a_program_in_bin_is_found,
 		the_same_directory_counts_first,
 		what_may_not_be_executed_is_no_program,
+		what_belongs_to_another_program_is_looked_for_where_that_is,
+		all_places_that_are_looked_at_can_be_told,
 	};
 
 	if (argc == 2)

@@ -251,7 +251,7 @@ START_TEST(what_shorter_records_lack_is_zero)
 	for (int i = 0; i < N_WORKERS; i++)
 		clear_after_restarts(&workers[i]);
 	for (int i = 0; i < N_BERTHS; i++)
-		berths[i].index = 0;
+		berths[i].index = berths[i].flags = berths[i].unused = 0;
 	for (int i = 0; i < N_PORTS; i++)
 		memset((char *)&ports[i + 1] - 8, 0, 8);
 	assert_same(&s);
@@ -296,7 +296,7 @@ END_TEST
 
 START_TEST(counts_and_sizes_that_cannot_be_are_refused)
 {
-	static const uint32_t n_max[SECTIONS] = { 1, APP_WORKERS_MAX, PORT_TABLE_MAX,
+	static const uint32_t n_max[SECTIONS] = { 1, STATE_WORKERS_MAX, PORT_TABLE_MAX,
 						  STATE_BERTHS_MAX };
 
 	for (size_t i = 0; i < SECTIONS; i++) {
@@ -323,6 +323,9 @@ END_TEST
 START_TEST(workers_that_cannot_be_are_refused)
 {
 	workers[2].slot = workers[0].slot;
+	workers[2].role = workers[0].role = WORKER_MEMBER;
+	assert_contradicts_itself();
+	workers[0].role = WORKER_ROLES;
 	assert_contradicts_itself();
 	workers[0].slot = 0;
 	assert_contradicts_itself();

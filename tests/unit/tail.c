@@ -81,7 +81,7 @@ START_TEST(whatever_was_written_is_fit_to_be_shown_at_every_size)
 	char text[2048];
 
 	for (size_t i = 0; i + 2 < sizeof(line); i += 2)
-		memcpy(line + i, i % 6 ? "\xc3\xa9" : "\x1b\xff", 2);
+		(void)snprintf(line + i, 3, "%s", i % 6 ? "\xc3\xa9" : "\x1b\xff");
 	for (int i = 0; i < 4; i++)
 		tail_add(&tail, 7, (struct span){ line, sizeof(line) - 1 });
 	for (size_t size = 4; size <= sizeof(text); size++) {

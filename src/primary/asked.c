@@ -1,0 +1,112 @@
+/*
+ * What somebody asks of the primary over the control socket, and who it was: see primary.h.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "primary/describe.h"
+#include "primary/orders.h"
+#include "primary/primary_parts.h"
+
+void primary_look(struct primary *p, struct described *ret_described)
+{
+	*ret_described = (struct described){
+		.fleet = &p->fleet,
+		.reload = &p->reload,
+		.upgrade = &p->upgrade,
+		.drain = p->drain,
+		.keeper = keep_pid(p->keep),
+		.wall_ms = p->wall_ms,
+	};
+}
+
+struct event_log *primary_events(struct primary *p)
+{
+	return p->events;
+}
+
+void primary_hear(struct primary *p, const struct event_asker *who, const char *what)
+{
+	event_log_set_asker(p->events, who);
+	output_say(p->output, MESSAGE_INFO, "asked", "asked %s, by user %u (pid %d)", what,
+		   (unsigned)who->uid, (int)who->pid);
+}
+
+void primary_answer(struct primary *p, const char *what, const char *why_not)
+{
+	if (why_not)
+		output_say(p->output, MESSAGE_WARNING, "not_done", "not done: %s: %s", what,
+			   why_not);
+	event_log_set_asker(p->events, NULL);
+}
+
+bool primary_is_stopping(const struct primary *p)
+{
+	return p->fleet.is_stopping;
+}
+
+unsigned primary_n_workers(const struct primary *p)
+{
+	return p->fleet.n_workers;
+}
+
+void primary_stop(struct primary *p, bool is_now)
+{
+	if (!p->has_ended && !p->fleet.is_stopping)
+		orders_obey(p, SIGTERM);
+	if (!p->has_ended && is_now)
+		orders_obey(p, SIGTERM);
+}
+
+static bool are_there(const struct fleet *f, const bool *slots)
+{
+	for (unsigned slot = 1; slots && slot <= APP_WORKERS_MAX; slot++)
+		if (slots[slot - 1] && slot > f->n_wanted)
+			return false;
+	return true;
+}
+
+/*
+ * A member that is gone is replaced, as ever: to end it is all that there is to do. What it
+ * has not accepted yet goes to the others, or waits at the anchor for the next one.
+ */
+int primary_restart(struct primary *p, const bool *slots, uint64_t *ret_run)
+{
+	struct fleet *f = &p->fleet;
+	unsigned n = 0;
+
+	if (f->is_stopping)
+		return -EBUSY;
+	if (reload_is_open(&p->reload))
+		return -EALREADY;
+	if (!are_there(f, slots))
+		return -EINVAL;
+	*ret_run = f->home.n_runs;
+	for (unsigned slot = 1; slot <= f->n_wanted; slot++)
+		n += (!slots || slots[slot - 1]) && f->workers[slot - 1];
+	output_say(p->output, MESSAGE_INFO, "restarting",
+		   "%s: stopping %u worker%s, and starting as many in the same slots",
+		   p->config->name, n, n == 1 ? "" : "s");
+	for (unsigned slot = 1; slot <= f->n_wanted; slot++)
+		if ((!slots || slots[slot - 1]) && f->workers[slot - 1])
+			worker_event(f->workers[slot - 1], EV_STOP);
+	return 0;
+}
+
+int primary_kill(struct primary *p, unsigned slot, int signal, pid_t *ret_pid)
+{
+	const struct worker *w = slot <= APP_WORKERS_MAX ? p->fleet.workers[slot - 1] : NULL;
+	const char *name = sigabbrev_np(signal);
+
+	if (slot > p->fleet.n_wanted && !w)
+		return -EINVAL;
+	if (!w || !worker_is_running(w))
+		return -ENOENT;
+	output_say_worker(p->output, &w->process->client.source, MESSAGE_INFO, "worker_signalled",
+			  "is sent signal %d%s%s%s", signal, name ? " (SIG" : "", name ? name : "",
+			  name ? ")" : "");
+	*ret_pid = process_pid(w->process);
+	process_signal_leader(w->process, signal);
+	return 0;
+}
