@@ -20,8 +20,9 @@ bool worker_is_on_trial(const struct worker *w);
 /* Begins to probe its process, where the user wants that. */
 void worker_look_after(struct worker *w);
 
-/* The timer fires at the deadline. */
+/* The timer fires at the deadline, or when it is told to. */
 void worker_arm(struct worker *w);
+void worker_arm_at(struct worker *w, int64_t due_ms);
 
 /* The acts that a successor may have to do again. */
 void worker_spawn(struct worker *w);
