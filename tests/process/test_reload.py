@@ -170,6 +170,27 @@ def test_a_second_one_takes_the_place_of_the_first_and_a_third_is_the_same(app):
     app.run.stop()
 
 
+def test_an_undo_takes_the_place_of_one_that_waits_for_its_turn(steered_app):
+    app = steered_app("--drain", "20s", "--idle-close", "off", "--watch", "0s")
+    before = app.family.wait_whole(2)
+    held = [hold_a_connection(app) for _ in range(4)]
+    first = app.start("reload")
+    app.wait_phase("settling")
+    second = app.start("reload")
+    procs.wait_until(lambda: app.state()["has_next"], "a second one waits")
+    assert app.berth("undo", "--timeout", "10s")[0] == reloads.DONE
+    assert set(clients.tally(app.port, 8)) <= set(before.values())
+    for each in (first, second):
+        code, text = reloads.ended(each)
+        assert code == reloads.ROLLED_BACK and "another reload took its place" in text, text
+    for client in held:
+        client.close()
+    app.wait_only_members()
+    assert app.family.wait_whole(2) == before
+    app.reload()
+    app.run.stop()
+
+
 def test_no_slot_comes_or_goes_while_a_reload_is_open(app):
     reload = app.start("reload", "--watch", "60s")
     app.wait_phase("watching")
@@ -395,6 +416,21 @@ def test_a_bad_deploy_before_more_workers_leaves_those_that_serve(app, start_loa
         app.deploy_good()
         app.reload("--watch", "0s")
     assert generations(app) == {1: 2, 2: 2, 3: 2}
+    app.run.stop()
+
+
+def test_a_bad_first_deploy_is_told_of_and_a_good_reload_mends_it(app, start_load):
+    """The app begins anew, with nobody who serves."""
+    app.deploy("echo my settings are wrong; exit 3")
+    for pids in app.family.workers().values():
+        os.kill(pids[0], signal.SIGKILL)
+    app.run.wait_for("my settings are wrong", count=4)
+    assert app.run.process.poll() is None, "berth goes on"
+    app.wait_said("worker_exited")
+    app.deploy_good()
+    app.reload()
+    assert generations(app) == {1: 2, 2: 2}
+    assert len(clients.tally(app.port, 8)) >= 1
     app.run.stop()
 
 
