@@ -69,12 +69,17 @@ static void on_timer(uv_timer_t *timer)
 		worker_event(w, EV_TIMER);
 }
 
-void worker_arm(struct worker *w)
+void worker_arm_at(struct worker *w, int64_t due_ms)
 {
 	int64_t now_ms = clock_ms();
-	uint64_t left_ms = w->deadline_ms > now_ms ? (uint64_t)(w->deadline_ms - now_ms) : 0;
+	uint64_t left_ms = due_ms > now_ms ? (uint64_t)(due_ms - now_ms) : 0;
 
 	(void)uv_timer_start(&w->timer, on_timer, left_ms, 0);
+}
+
+void worker_arm(struct worker *w)
+{
+	worker_arm_at(w, w->deadline_ms);
 }
 
 /* --- what a run tells --- */

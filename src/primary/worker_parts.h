@@ -24,8 +24,9 @@ void worker_look_after(struct worker *w);
 void worker_say(const struct worker *w, enum message_level level, const char *event,
 		const char *text);
 
-/* The timer fires at the deadline. */
+/* The timer fires at the deadline, or when it is told to. */
 void worker_arm(struct worker *w);
+void worker_arm_at(struct worker *w, int64_t due_ms);
 
 /* The acts that a successor may have to do again. */
 void worker_spawn(struct worker *w);

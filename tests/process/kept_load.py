@@ -105,7 +105,9 @@ class Client:
 
     def _ends(self, error):
         self._drop()
-        is_at_once = time.monotonic() - self._sent <= AT_ONCE_S
+        age_s = time.monotonic() - self._sent
+        is_at_once = age_s <= AT_ONCE_S
+        self._loop.ages_ms.append(round(age_s * 1000, 1))
         if self._is_reused and not self._answer and not self._is_retried and is_at_once:
             self._loop.counts["crossed"] += 1
             self._is_retried = True
@@ -123,6 +125,7 @@ class Loop:
     def __init__(self):
         self.counts = collections.Counter(ok=0, crossed=0, closed_between=0)
         self.failures = collections.Counter()
+        self.ages_ms = []  # from a request to an end without an answer
         self._poll = select.epoll()
         self._by_fd = {}
         self._busy = set()
@@ -165,7 +168,7 @@ class Loop:
                 self._busy.add(client)
                 client.ask()
             self._turn()
-        return {**self.counts, "failures": dict(self.failures)}
+        return {**self.counts, "failures": dict(self.failures), "ages_ms": sorted(self.ages_ms)}
 
 
 def main(port, n_clients):

@@ -170,6 +170,27 @@ def test_a_second_one_takes_the_place_of_the_first_and_a_third_is_the_same(app):
     app.run.stop()
 
 
+def test_an_undo_takes_the_place_of_one_that_waits_for_its_turn(steered_app):
+    app = steered_app("--drain", "20s", "--idle-close", "off", "--watch", "0s")
+    before = app.family.wait_whole(2)
+    held = [hold_a_connection(app) for _ in range(4)]
+    first = app.start("reload")
+    app.wait_phase("settling")
+    second = app.start("reload")
+    procs.wait_until(lambda: app.state()["has_next"], "a second one waits")
+    assert app.berth("undo", "--timeout", "10s")[0] == reloads.DONE
+    assert set(clients.tally(app.port, 8)) <= set(before.values())
+    for each in (first, second):
+        code, text = reloads.ended(each)
+        assert code == reloads.ROLLED_BACK and "another reload took its place" in text, text
+    for client in held:
+        client.close()
+    app.wait_only_members()
+    assert app.family.wait_whole(2) == before
+    app.reload()
+    app.run.stop()
+
+
 def test_no_slot_comes_or_goes_while_a_reload_is_open(app):
     reload = app.start("reload", "--watch", "60s")
     app.wait_phase("watching")
@@ -213,8 +234,7 @@ def end_in_watch(app):
 
 def end_in_watch_with_frozen_ones(app):
     reload = end_in_watch(app)
-    if app.run.argv[app.run.argv.index("--mode") + 1] == "steered":
-        procs.wait_until(lambda: len(app.in_state("frozen")) == 2, "they stand still")
+    procs.wait_until(lambda: len(app.in_state("frozen")) == 2, "they stand still")
     return reload
 
 
@@ -251,24 +271,27 @@ def end_when_done(app):
     return reload
 
 
-PHASES = (end_in_rolling, end_in_watch, end_in_watch_with_frozen_ones, end_in_settling,
-          end_in_undoing, end_when_done)  # fmt: skip
-
-
-@pytest.mark.parametrize("phase", PHASES)
-def test_a_stop_ends_everything_in_every_phase(app, phase):
-    reload = phase(app)
+def assert_a_stop_ends_everything(app, reload):
     app.run.stop()  # nothing is left
     code, text = reloads.ended(reload)
     assert code in (reloads.DONE, reloads.ROLLED_BACK, reloads.NO_PRIMARY), (code, text)
+    assert code != reloads.NO_PRIMARY or "has ended" in text, text
 
 
-def test_a_stop_ends_a_canary_too(steered_app):
+PHASES = (end_in_rolling, end_in_canary, end_in_watch, end_in_watch_with_frozen_ones,
+          end_in_settling, end_in_undoing, end_when_done)  # fmt: skip
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_stop_ends_everything_in_every_phase(steered_app, phase):
     app = steered_app()
-    reload = end_in_canary(app)
-    app.run.stop()
-    code, text = reloads.ended(reload)
-    assert code == reloads.NO_PRIMARY and "has ended" in text, (code, text)
+    assert_a_stop_ends_everything(app, phase(app))
+
+
+@pytest.mark.parametrize("phase", [end_in_rolling, end_in_watch, end_in_undoing])
+def test_a_stop_ends_everything_in_the_shared_tier(berth_run, programs, place, shared, phase):
+    app = App(berth_run, programs, place, tier=shared)
+    assert_a_stop_ends_everything(app, phase(app))
 
 
 # --- bad deploys --------------------------------------------------------------------------
@@ -318,11 +341,7 @@ BAD = (exits_at_once, exits_within_the_watch, never_listens, listens_elsewhere, 
 CAREFUL = ("--drain", "2s", "--idle-close", "200ms", "--watch", "1s", "--ready-timeout", "700ms")
 
 
-@pytest.mark.parametrize("bad", BAD)
-def test_a_bad_deploy_is_rolled_back_says_why_and_nobody_notices(
-    berth_run, programs, place, tier, start_load, bad
-):
-    app = App(berth_run, programs, place, *CAREFUL, tier=tier)
+def assert_is_rolled_back(app, start_load, bad):
     before = app.family.wait_whole(2)
     with served(start_load, app.port):
         why, last_words = bad(app)
@@ -334,6 +353,19 @@ def test_a_bad_deploy_is_rolled_back_says_why_and_nobody_notices(
         app.reload()
     assert generations(app) == {1: 3, 2: 3}
     app.run.stop()
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_deploy_is_rolled_back_says_why_and_nobody_notices(steered_app, start_load, bad):
+    assert_is_rolled_back(steered_app(*CAREFUL), start_load, bad)
+
+
+@pytest.mark.parametrize("bad", [exits_at_once, never_listens, is_missing])
+def test_a_bad_deploy_is_rolled_back_in_the_shared_tier_too(
+    berth_run, programs, place, shared, start_load, bad
+):
+    app = App(berth_run, programs, place, *CAREFUL, tier=shared)
+    assert_is_rolled_back(app, start_load, bad)
 
 
 def test_a_canary_that_crashes_on_its_first_request_costs_that_one(steered_app, start_load):
@@ -373,7 +405,7 @@ def test_without_steering_there_is_no_canary(berth_run, programs, place, shared)
     app.run.stop()
 
 
-@pytest.mark.parametrize("bad", [exits_at_once, never_listens, is_missing])
+@pytest.mark.parametrize("bad", [exits_at_once, is_missing])
 def test_a_bad_deploy_before_more_workers_leaves_those_that_serve(app, start_load, bad):
     before = set(app.family.wait_whole(2).values())
     with served(start_load, app.port):
@@ -384,6 +416,21 @@ def test_a_bad_deploy_before_more_workers_leaves_those_that_serve(app, start_loa
         app.deploy_good()
         app.reload("--watch", "0s")
     assert generations(app) == {1: 2, 2: 2, 3: 2}
+    app.run.stop()
+
+
+def test_a_bad_first_deploy_is_told_of_and_a_good_reload_mends_it(app, start_load):
+    """The app begins anew, with nobody who serves."""
+    app.deploy("echo my settings are wrong; exit 3")
+    for pids in app.family.workers().values():
+        os.kill(pids[0], signal.SIGKILL)
+    app.run.wait_for("my settings are wrong", count=4)
+    assert app.run.process.poll() is None, "berth goes on"
+    app.wait_said("worker_exited")
+    app.deploy_good()
+    app.reload()
+    assert generations(app) == {1: 2, 2: 2}
+    assert len(clients.tally(app.port, 8)) >= 1
     app.run.stop()
 
 

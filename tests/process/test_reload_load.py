@@ -111,8 +111,7 @@ class Loads:
 
     def __init__(self, start_load, spawn, port):
         seconds = 7200 if IS_LONG else 100
-        log = ["--log-failures", os.environ["BERTH_TEST_FAILURES"]] if "BERTH_TEST_FAILURES" in os.environ else []
-        self._new = start_load("--open", RATE, "--seconds", seconds, *log, port)
+        self._new = start_load("--open", RATE, "--seconds", seconds, port)
         self._new.wait_begun()
         self._kept = KeptLoad(spawn, port)
 
@@ -176,7 +175,6 @@ def test_no_request_fails_in_reloads_in_which_the_primary_is_killed(loaded):
         reload_and_kill(app, Killer(app, kills_workers=False))
     assert_goes_on(app)
     n_new, n_kept, figures = loads.stop()
-
     assert (n_new, n_kept) == (0, 0), figures
     app.family.assert_no_primary_crashed()
     app.run.stop()
