@@ -131,7 +131,10 @@ static bool on_line(void *data, const char *line, size_t size)
 		f->after = (uint64_t)words_number(event, "number");
 	print_event(f, event);
 	json_decref(event);
-	return fflush(stdout) == 0;
+	if (fflush(stdout) != 0)
+		return false;
+	f->heard_ms = clock_ms(); /* a slow reader of ours is not the primary's silence */
+	return true;
 }
 
 /* Until nobody answers there: writes the exit code then. */
