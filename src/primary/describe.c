@@ -100,7 +100,7 @@ static const char *generation_state(const struct generation *g, unsigned current
 
 json_t *describe_generations(const struct described *d)
 {
-	struct generation all[GENERATIONS_MAX];
+	struct generation all[GENERATIONS_MAX] = { 0 };
 	size_t n = 0;
 	json_t *array = json_array();
 

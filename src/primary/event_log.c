@@ -80,7 +80,7 @@ static int begin(struct event_log *l)
 	if (err) /* RLIMIT_FSIZE, say: then they end with us */
 		l->fd = NO_FD;
 	err = map(l);
-	if (err)
+	if (!l->memory)
 		return err;
 	l->memory->version = VERSION;
 	l->memory->size_bytes = sizeof(struct memory);

@@ -107,7 +107,10 @@ static enum client_exit show(const struct client_options *options)
 		return code;
 	if (!json_is_array(json_object_get(answer, "events")))
 		code = client_complain(verb.who, -EPROTO, NULL);
-	json_array_foreach(json_object_get(answer, "events"), i, event) print_event(&f, event);
+	json_array_foreach(json_object_get(answer, "events"), i, event)
+	{
+		print_event(&f, event);
+	}
 	json_decref(answer);
 	return print_check(verb.who) ? code : CLIENT_FAILED;
 }
@@ -131,7 +134,10 @@ static bool on_line(void *data, const char *line, size_t size)
 		f->after = (uint64_t)words_number(event, "number");
 	print_event(f, event);
 	json_decref(event);
-	return fflush(stdout) == 0;
+	if (fflush(stdout) != 0)
+		return false;
+	f->heard_ms = clock_ms(); /* a slow reader of ours is not the primary's silence */
+	return true;
 }
 
 /* Until nobody answers there: writes the exit code then. */
@@ -190,5 +196,5 @@ int events_main(int argc, char **argv)
 
 	if (result != CLIENT_OPTIONS_OK)
 		return client_options_exit(result);
-	return options.is_following ? follow(&options) : show(&options);
+	return options.is_following ? (int)follow(&options) : (int)show(&options);
 }

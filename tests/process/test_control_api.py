@@ -365,7 +365,7 @@ def test_who_follows_hears_of_what_was_and_of_what_comes(stand, follow):
 def test_a_slow_reader_is_told_what_it_has_missed_and_holds_nobody_up(stand, follow):
     slow, quick = follow(), follow()
     assert slow.line() == quick.line() == b"\n"
-    for _ in range(15):
+    for _ in range(6):
         last = make_events(stand, 8)
         while quick.object().get("number") != last:
             pass
