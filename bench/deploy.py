@@ -52,6 +52,10 @@ class Deployed(Fleet):
     def reload_command(self):
         raise NotImplementedError
 
+    def reload_anyway_command(self):
+        """After a reload that was broken off."""
+        return self.reload_command()
+
     def deploy(self, version):
         self._file("version").write_text(version)
 
@@ -187,10 +191,11 @@ class Deployed(Fleet):
             time.sleep(POLL_S)
         return True
 
-    def order_reload(self):
+    def order_reload(self, is_anyway=False):
         """Gives the order; the process that does, some of which end only when it's done."""
+        command = self.reload_anyway_command() if is_anyway else self.reload_command()
         return subprocess.Popen(
-            [str(word) for word in self.reload_command()],
+            [str(word) for word in command],
             cwd=self._directory.name,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
@@ -229,6 +234,7 @@ class BerthNode(Berth):
 
 class BerthUvicorn(Berth):
     label = "berth, uvicorn"
+    can_deploy = ()  # as with node
 
     def programs(self):
         return {"uvicorn": [*UVICORN, "--version"]}
@@ -256,6 +262,9 @@ class Pm2(Deployed):
     def reload_command(self):
         return [self._program("pm2"), "reload", "app"]
 
+    def reload_anyway_command(self):
+        return [*self.reload_command(), "--force"]
+
 
 class Gunicorn(Deployed):
     label = "gunicorn, threads"
@@ -276,6 +285,7 @@ class GunicornUvicorn(Gunicorn):
     """uvicorn's own --workers cannot reload in the version that Debian has."""
 
     label = "gunicorn, uvicorn"
+    can_deploy = ()  # as with threads
     worker = ("--worker-class", "uvicorn.workers.UvicornWorker", "app:asgi")
 
     def programs(self):

@@ -320,6 +320,17 @@ static int watch_signals(struct run *run)
 											 : 0;
 }
 
+/* All clients rest. With a pause between their requests, they don't begin in step. */
+static void line_up(struct run *run)
+{
+	uint64_t now_ns = clock_ns(), apart_ns = run->options.think_ns / run->options.n_clients;
+
+	for (unsigned i = 0; i < run->options.n_clients; i++) {
+		client_init(&run->clients[i]);
+		queue_add(&run->resting, &run->clients[i], now_ns + i * apart_ns);
+	}
+}
+
 static int set_up(struct run *run)
 {
 	run->rules.target = run->options.target;
@@ -331,10 +342,7 @@ static int set_up(struct run *run)
 	run->clients = calloc(run->options.n_clients, sizeof(*run->clients));
 	if (!run->stats || !run->clients)
 		return -ENOMEM;
-	for (unsigned i = 0; i < run->options.n_clients; i++) {
-		client_init(&run->clients[i]);
-		queue_add(&run->resting, &run->clients[i], 0);
-	}
+	line_up(run);
 	(void)prctl(PR_SET_TIMERSLACK, 1UL); /* turns are to be on time */
 	return watch_signals(run);
 }

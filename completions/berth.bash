@@ -94,7 +94,8 @@ _berth_client() {
 }
 
 _berth() {
-	local word=${COMP_WORDS[COMP_CWORD]} verbs='run ps reload undo scale upgrade why doctor'
+	local word=${COMP_WORDS[COMP_CWORD]} verbs='run ps describe ports events start stop restart
+		reload undo kill scale upgrade why doctor'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -103,9 +104,13 @@ _berth() {
 	fi
 	case ${COMP_WORDS[1]} in
 	run) _berth_run ;;
-	ps | scale) _berth_client '--name --json --help -h' ;;
 	reload) _berth_client '--name --canary --watch --timeout --json --help -h' ;;
 	undo) _berth_client '--name --timeout --json --help -h' ;;
+	ps) _berth_client '--name --drain --json --help -h' ;;
+	describe | ports | start | kill | scale) _berth_client '--name --json --help -h' ;;
+	events) _berth_client '--name --follow --after --json --help -h' ;;
+	stop) _berth_client '--name --now --timeout --json --help -h' ;;
+	restart) _berth_client '--name --timeout --json --help -h' ;;
 	upgrade) _berth_client '--name --binary --json --help -h' ;;
 	why) mapfile -t COMPREPLY < <(compgen -W '--json --help -h' -- "$word") ;;
 	doctor) mapfile -t COMPREPLY < <(compgen -W '--all --json --help -h' -- "$word") ;;

@@ -6,10 +6,16 @@ const http = require('node:http');
 
 const version = fs.readFileSync(process.env.VERSION, 'utf8').trim();
 
+let isLeaving = false;
+
 const server = http.createServer((request, response) => {
-	if (version === 'says 500')
-		response.statusCode = 500;
-	setTimeout(() => response.end(`hello from pid ${process.pid}\n`), Math.random() * 20);
+	setTimeout(() => {
+		if (version === 'says 500')
+			response.statusCode = 500;
+		if (isLeaving)
+			response.setHeader('Connection', 'close');
+		response.end(`hello from pid ${process.pid}\n`);
+	}, Math.random() * 20);
 });
 
 if (version === 'exits')
@@ -23,4 +29,7 @@ else
 	});
 
 // How PM2 asks a worker to end. berth sends SIGTERM, which ends it without a word.
-process.on('SIGINT', () => server.close(() => process.exit(0)));
+process.on('SIGINT', () => {
+	isLeaving = true;
+	server.close(() => process.exit(0));
+});

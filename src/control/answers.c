@@ -120,9 +120,9 @@ struct answer answers_events(const struct answers_call *call)
 	if (!requests_read_events(call->query, &events, text))
 		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
 	if (events.is_following)
-		return (struct answer){
-			.status = STATUS_OK, .is_stream = true, .after = events.after
-		};
+		return (struct answer){ .status = STATUS_OK,
+					.is_stream = true,
+					.after = events.after };
 	return done(STATUS_OK, list_events(call, events.after));
 }
 

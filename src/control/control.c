@@ -50,8 +50,8 @@ struct control {
 	uv_timer_t timer;
 	unsigned n_handles; /* that are not closed yet */
 	unsigned n_connections;
-	uint64_t order; /* of the last connection that was made or got an answer */
-	bool is_ending; /* what has been answered is sent, and nothing else is done */
+	uint64_t order;  /* of the last connection that was made or got an answer */
+	bool is_ending;  /* what has been answered is sent, and nothing else is done */
 	int64_t beat_ms; /* when the last one was */
 	struct follow follow;
 	struct connection connections[CONTROL_CONNECTIONS_MAX];
@@ -394,8 +394,8 @@ static int start_http(struct control *control)
 	const union MHD_DaemonInfo *info;
 
 	control->http = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, control, MHD_OPTION_LISTEN_SOCKET,
-		control->o.listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, control,
+		MHD_OPTION_LISTEN_SOCKET, control->o.listen_fd, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)CONTROL_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_MAX_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, MEMORY_STEP, MHD_OPTION_NOTIFY_CONNECTION,

@@ -42,7 +42,7 @@ struct control_reload {
 };
 
 struct control_restart {
-	bool is_all;                  /* every slot; else those named */
+	bool is_all;                 /* every slot; else those named */
 	bool slots[APP_WORKERS_MAX]; /* [0] is slot 1 */
 };
 

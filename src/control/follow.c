@@ -47,11 +47,11 @@ static ssize_t read_more(void *cls, uint64_t at, char *to, size_t size)
 	struct span lines;
 
 	(void)at;
-	if (w->all->is_ending)
-		return MHD_CONTENT_READER_END_OF_STREAM;
 	if (buf_span(&w->lines).size == 0)
 		fill(w);
 	lines = buf_span(&w->lines);
+	if (lines.size == 0 && w->all->is_ending)
+		return MHD_CONTENT_READER_END_OF_STREAM;
 	if (lines.size == 0) {
 		w->is_suspended = true;
 		MHD_suspend_connection(w->http);

@@ -45,7 +45,7 @@ bool follow_wake(struct follow *f);
 /* Sends everybody who waits an empty line. */
 void follow_beat(struct follow *f);
 
-/* All answers end, in libmicrohttpd's next round. */
+/* All answers end, with what there is so far, in libmicrohttpd's next round. */
 void follow_end(struct follow *f);
 
 #endif

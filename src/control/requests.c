@@ -172,7 +172,8 @@ static bool read_argument(const char *name, const char *value, bool *has,
 		return wrong(ret_text, "The query may have \"after\" and \"follow\", and "
 				       "nothing else.");
 	if (has[is_after])
-		return wrong(ret_text, "The query has \"%s\" twice.", is_after ? "after" : "follow");
+		return wrong(ret_text, "The query has \"%s\" twice.",
+			     is_after ? "after" : "follow");
 	has[is_after] = true;
 	if (is_after && !number_parse(value, strlen(value), INT64_MAX, &events->after))
 		return wrong(ret_text, "\"after\" must be the number of an event.");
@@ -207,7 +208,8 @@ bool requests_read_stop(struct span body, bool *ret_is_now, char ret_text[static
 			(!now || json_is_boolean(now));
 
 	if (object && !is_right)
-		(void)wrong(ret_text, "The body may have \"now\", true or false, and nothing else.");
+		(void)wrong(ret_text,
+			    "The body may have \"now\", true or false, and nothing else.");
 	if (is_right)
 		*ret_is_now = json_is_true(now);
 	json_decref(object);

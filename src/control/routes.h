@@ -18,7 +18,7 @@ enum routes_right {
 
 struct route {
 	const char *method;
-	const char *path; /* where it ends with "{id}", what may stand there is one word */
+	const char *path;        /* where it ends with "{id}", what may stand there is one word */
 	enum routes_right right; /* that it needs */
 	answers_give *give;
 	enum control_document document; /* where that is what it gives */

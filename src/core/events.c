@@ -43,7 +43,7 @@ bool events_next(const struct events *e, uint64_t after, struct event *ret_event
 		return false;
 	if (last - after > EVENTS_MAX)
 		number = last - EVENTS_MAX + 1;
-	for (; number <= last; number++) {
+	for (unsigned i = 0; i < EVENTS_MAX && number <= last; i++, number++) {
 		const struct event *event = &e->ring[number % EVENTS_MAX];
 
 		if (event->number != number)

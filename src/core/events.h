@@ -25,10 +25,10 @@ struct event_asker {
 };
 
 struct event {
-	uint64_t number;   /* 1 for the first; none is given twice */
-	int64_t at_ms;     /* on the wall clock, since 1970 */
-	uint32_t level;    /* enum message_level */
-	uint32_t slot;     /* of the worker that it's about; 0: about none */
+	uint64_t number; /* 1 for the first; none is given twice */
+	int64_t at_ms;   /* on the wall clock, since 1970 */
+	uint32_t level;  /* enum message_level */
+	uint32_t slot;   /* of the worker that it's about; 0: about none */
 	uint32_t generation;
 	pid_t pid;
 	struct event_asker asker;

@@ -38,12 +38,12 @@ static void add_drain(json_t *object, const struct worker *w, const struct descr
 static json_t *worker_object(const struct worker *w, const struct described *d, int64_t now_ms)
 {
 	const bool runs = worker_is_running(w);
-	json_t *object = json_pack(
-		"{s:i, s:i, s:s, s:s, s:i, s:i, s:I, s:I}", "slot", (int)w->slot, "pid",
-		runs ? (int)process_pid(w->process) : 0, "role", role_text(w->role), "state",
-		worker_state_text(w->state), "generation", (int)w->generation, "restarts",
-		(int)w->n_restarts, "uptime_ms", (json_int_t)(runs ? now_ms - w->started_at_ms : 0),
-		"run", (json_int_t)(w->process ? w->process->client.run : 0));
+	json_t *object = json_pack("{s:i, s:i, s:s, s:s, s:i, s:i, s:I, s:I}", "slot", (int)w->slot,
+				   "pid", runs ? (int)process_pid(w->process) : 0, "role",
+				   role_text(w->role), "state", worker_state_text(w->state),
+				   "generation", (int)w->generation, "restarts", (int)w->n_restarts,
+				   "uptime_ms", (json_int_t)(runs ? now_ms - w->started_at_ms : 0),
+				   "run", (json_int_t)(w->process ? w->process->client.run : 0));
 
 	if (object && w->process && w->process->client.unique_port)
 		(void)json_object_set_new(object, "unique_port",
@@ -116,10 +116,10 @@ json_t *describe_generations(const struct described *d)
 	}
 	for (size_t i = 0; i < n; i++)
 		(void)json_array_append_new(
-			array, json_pack("{s:i, s:s, s:i, s:i}", "number", (int)all[i].number,
-					 "state", generation_state(&all[i], d->fleet->generation),
-					 "workers", (int)all[i].n_workers, "serving",
-					 (int)all[i].n_serving));
+			array,
+			json_pack("{s:i, s:s, s:i, s:i}", "number", (int)all[i].number, "state",
+				  generation_state(&all[i], d->fleet->generation), "workers",
+				  (int)all[i].n_workers, "serving", (int)all[i].n_serving));
 	return json_pack("{s:o}", "generations", array);
 }
 
@@ -136,11 +136,11 @@ static json_t *steps_array(const struct described *d)
 		char at[CLOCK_TEXT_MAX];
 
 		(void)json_array_append_new(
-			array, json_pack("{s:I, s:I, s:s, s:s, s:s}", "reload",
-					 (json_int_t)step->reload, "number",
-					 (json_int_t)step->number, "at",
-					 clock_wall_text_at(d->wall_ms + step->at_ms, at), "event",
-					 step->event, "text", step->text));
+			array,
+			json_pack("{s:I, s:I, s:s, s:s, s:s}", "reload", (json_int_t)step->reload,
+				  "number", (json_int_t)step->number, "at",
+				  clock_wall_text_at(d->wall_ms + step->at_ms, at), "event",
+				  step->event, "text", step->text));
 	}
 	return array;
 }
@@ -197,16 +197,16 @@ json_t *describe_operations(const struct described *d)
 	json_t *array = json_array();
 
 	if (u->number)
-		(void)json_array_append_new(
-			array, operation("upgrade", "upgrade", u->number,
-					 upgrade_state_text(u->state), u->state != UPGRADE_RUNNING,
-					 u->message));
+		(void)json_array_append_new(array,
+					    operation("upgrade", "upgrade", u->number,
+						      upgrade_state_text(u->state),
+						      u->state != UPGRADE_RUNNING, u->message));
 	if (r->number)
 		(void)json_array_append_new(array, reload_operation(d));
 	if (r->has_next)
-		(void)json_array_append_new(array,
-					    operation("reload", "reload", r->next_number, "waiting",
-						      false, "it begins when the one before is over"));
+		(void)json_array_append_new(
+			array, operation("reload", "reload", r->next_number, "waiting", false,
+					 "it begins when the one before is over"));
 	return json_pack("{s:o}", "operations", array);
 }
 

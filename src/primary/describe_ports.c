@@ -76,7 +76,8 @@ static void append_unique(const struct fleet *f, json_t *array)
 			(void)json_array_append_new(
 				array,
 				json_pack("{s:o, s:s, s:i, s:[]}", "address",
-					  json_sprintf("%u", (unsigned)w->process->client.unique_port),
+					  json_sprintf("%u",
+						       (unsigned)w->process->client.unique_port),
 					  "kind", "unique", "slot", (int)w->slot, "berths"));
 }
 
@@ -90,11 +91,12 @@ json_t *describe_ports_array(const struct described *d)
 		char text[ADDR_TEXT_MAX];
 
 		if (port)
-			(void)json_array_append_new(
-				array, json_pack("{s:s, s:s, s:b, s:o}", "address",
-						 addr_text(port_addr(port), text), "kind",
-						 kind_text(port->kind), "named", (int)port->is_named,
-						 "berths", berths_array(port)));
+			(void)json_array_append_new(array,
+						    json_pack("{s:s, s:s, s:b, s:o}", "address",
+							      addr_text(port_addr(port), text),
+							      "kind", kind_text(port->kind),
+							      "named", (int)port->is_named,
+							      "berths", berths_array(port)));
 	}
 	append_unique(d->fleet, array);
 	return array;
@@ -166,8 +168,7 @@ static json_t *connection_object(const struct conn *c, const struct worker *w)
 			 addr_text(&c->info.local, local), "idle",
 			 (int)conn_is_idle(&c->info, &none), "quiet_ms",
 			 (json_int_t)conn_quiet_ms(&c->info), "bytes_in",
-			 (json_int_t)c->info.n_received, "bytes_out",
-			 (json_int_t)c->info.n_acked);
+			 (json_int_t)c->info.n_received, "bytes_out", (json_int_t)c->info.n_acked);
 }
 
 json_t *describe_connections(const struct described *d)
@@ -179,8 +180,7 @@ json_t *describe_connections(const struct described *d)
 	if (d->drain)
 		all = drain_connections(d->drain, &n);
 	for (size_t i = 0; i < n; i++) {
-		const struct worker *w =
-			all[i].owner ? draining_of(d->fleet, all[i].owner) : NULL;
+		const struct worker *w = all[i].owner ? draining_of(d->fleet, all[i].owner) : NULL;
 
 		if (w && n_found++ < CONNECTIONS_MAX)
 			(void)json_array_append_new(array, connection_object(&all[i], w));

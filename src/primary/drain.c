@@ -158,8 +158,8 @@ static bool is_drained(const struct drain *d, const struct worker *w, int64_t no
 {
 	const uint32_t drain_ms = d->fleet->config->drain_ms;
 	const int64_t began_ms = w->deadline_ms - drain_ms;
-	const int64_t settle_ms = drain_ms / SETTLE_SHARE < SETTLE_MS ? drain_ms / SETTLE_SHARE
-								      : SETTLE_MS;
+	const int64_t settle_ms =
+		drain_ms / SETTLE_SHARE < SETTLE_MS ? drain_ms / SETTLE_SHARE : SETTLE_MS;
 
 	if (!d->is_fresh || drain_n_connections(d, w) > 0 || n_queued(d, w) > 0)
 		return false;

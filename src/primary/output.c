@@ -332,8 +332,8 @@ void output_tell_ends(struct output *o,
 	o->end.data = data;
 }
 
-void output_tell_notes(struct output *o,
-		       void (*tell)(void *data, const struct message_note *note), void *data)
+void output_tell_notes(struct output *o, void (*tell)(void *data, const struct message_note *note),
+		       void *data)
 {
 	o->tell_note = tell;
 	o->tell_note_data = data;

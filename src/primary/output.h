@@ -109,8 +109,8 @@ void output_tell_ends(struct output *o,
  *
  * @tell is called with @data, before the message is shown; it must not say anything itself.
  */
-void output_tell_notes(struct output *o,
-		       void (*tell)(void *data, const struct message_note *note), void *data);
+void output_tell_notes(struct output *o, void (*tell)(void *data, const struct message_note *note),
+		       void *data);
 
 /* Calls @visit for each stream whose pipe is open; @fd stays the stream's. Never blocks. */
 void output_each_stream(struct output *o,

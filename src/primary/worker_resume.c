@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "core/conn_idle.h"
 #include "os/clock.h"
 #include "primary/worker.h"
 #include "primary/worker_parts.h"
@@ -78,6 +79,16 @@ static void resume_back_off(struct worker *w)
 	worker_arm(w);
 }
 
+/* Its last clients are sent away just before the deadline, and nobody did that meanwhile. */
+static void resume_draining(struct worker *w)
+{
+	const int64_t least_ms = clock_ms() + CONN_HOLD_MS;
+
+	if (w->deadline_ms && w->deadline_ms < least_ms)
+		w->deadline_ms = least_ms;
+	worker_drain(w);
+}
+
 /* It may have got its place, or have been woken for it, and not its clients. */
 static void resume_ready(struct worker *w)
 {
@@ -111,7 +122,7 @@ static void resume_act(struct worker *w)
 		else
 			worker_send_stop(w);
 		break;
-	case WORKER_DRAINING: worker_drain(w); break;
+	case WORKER_DRAINING: resume_draining(w); break;
 	case WORKER_FROZEN: worker_freeze(w); break;
 	case WORKER_CLEARING:
 	case WORKER_KILLING: process_kill(w->process); break;

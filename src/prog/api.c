@@ -204,8 +204,8 @@ static int on_kill(void *data, const struct control_peer *who, const struct cont
 		   pid_t *ret_pid, char ret_text[static CONTROL_TEXT_MAX])
 {
 	struct api *a = data;
-	struct asked asked = hear(a, who, ret_text, "to send slot %u signal %d", kill->slot,
-				  kill->signal);
+	struct asked asked =
+		hear(a, who, ret_text, "to send slot %u signal %d", kill->slot, kill->signal);
 	int r = primary_kill(a->primary, kill->slot, kill->signal, ret_pid);
 
 	if (r == -EINVAL)

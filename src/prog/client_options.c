@@ -156,8 +156,7 @@ static enum client_options_result check_words(const struct client_verb *verb, in
 	if (n_words >= verb->n_words && n_words <= n_max)
 		return CLIENT_OPTIONS_OK;
 	(void)fprintf(stderr, "%s: there %s: see %s --help\n", verb->who,
-		      n_words > n_max ? "is a word too many" : "is something missing",
-		      verb->who);
+		      n_words > n_max ? "is a word too many" : "is something missing", verb->who);
 	return CLIENT_OPTIONS_WRONG;
 }
 

@@ -83,12 +83,11 @@ static void print_generations(const json_t *list)
 	size_t i;
 
 	(void)printf("\n%-12s %-8s %8s %8s\n", "GENERATION", "STATE", "WORKERS", "SERVING");
-	json_array_foreach(list, i, each)
-		(void)printf("%-12" JSON_INTEGER_FORMAT " %-8s %8" JSON_INTEGER_FORMAT
-			     " %8" JSON_INTEGER_FORMAT "\n",
-			     words_number(each, "number"),
-			     words_shown(words_text(each, "state"), state),
-			     words_number(each, "workers"), words_number(each, "serving"));
+	json_array_foreach(list, i, each)(void)
+		printf("%-12" JSON_INTEGER_FORMAT " %-8s %8" JSON_INTEGER_FORMAT
+		       " %8" JSON_INTEGER_FORMAT "\n",
+		       words_number(each, "number"), words_shown(words_text(each, "state"), state),
+		       words_number(each, "workers"), words_number(each, "serving"));
 }
 
 static void print_berths(const json_t *list)
@@ -126,10 +125,10 @@ static void print_operations(const json_t *list)
 
 	if (json_array_size(list) > 0)
 		(void)printf("\n%-14s %-12s %s\n", "OPERATION", "STATE", "WHAT CAME OF IT");
-	json_array_foreach(list, i, each)
-		(void)printf("%-14s %-12s %s\n", words_shown(words_text(each, "id"), id),
-			     words_shown(words_text(each, "state"), state),
-			     words_shown(words_text(each, "message"), message));
+	json_array_foreach(list, i, each)(void)
+		printf("%-14s %-12s %s\n", words_shown(words_text(each, "id"), id),
+		       words_shown(words_text(each, "state"), state),
+		       words_shown(words_text(each, "message"), message));
 }
 
 static bool print_all(json_t *all)

@@ -26,18 +26,20 @@
 
 static const struct client_verb verb = {
 	.who = "berth events",
-	.usage = "usage: berth events [APP] [--follow] [--after NUMBER] [--json]\n"
-		 "\n"
-		 "Shows what has happened: the last events that are kept, with who asked for what.\n"
-		 "\n"
-		 "  --follow       and what happens, as it happens, until berth ends\n"
-		 "  --after NUMBER only what came after the event with this number\n"
-		 "  --name NAME    the same as APP; default: the only one that runs\n"
-		 "  --json         print each event as one JSON object\n"
-		 "  -h, --help     print this and end\n"
-		 "\n"
-		 "Exit codes: 0 shown, 7 nothing runs, or no more, 4 it is another user's, 2 usage,\n"
-		 "1 failed, 124 no answer in time.\n",
+	.usage =
+		"usage: berth events [APP] [--follow] [--after NUMBER] [--json]\n"
+		"\n"
+		"Shows what has happened: the last events that are kept, with who asked for what.\n"
+		"\n"
+		"  --follow       and what happens, as it happens, until berth ends\n"
+		"  --after NUMBER only what came after the event with this number\n"
+		"  --name NAME    the same as APP; default: the only one that runs\n"
+		"  --json         print each event as one JSON object\n"
+		"  -h, --help     print this and end\n"
+		"\n"
+		"Exit codes: 0 shown, 7 nothing runs, or no more, 4 it is another user's, 2 "
+		"usage,\n"
+		"1 failed, 124 no answer in time.\n",
 	.has_json = true,
 	.has_app = true,
 	.has_follow = true,
@@ -69,7 +71,7 @@ static void print_text(const json_t *event)
 			     words_shown(words_text(worker, "app"), app),
 			     words_number(worker, "slot"), words_number(worker, "pid"));
 	(void)printf("%s", text);
-	if (asker)
+	if (asker && strcmp(words_text(event, "event"), "asked") != 0) /* which says so itself */
 		(void)printf(" [user %" JSON_INTEGER_FORMAT ", pid %" JSON_INTEGER_FORMAT "]",
 			     words_number(asker, "uid"), words_number(asker, "pid"));
 	(void)fputc('\n', stdout);

@@ -14,17 +14,19 @@
 
 static const struct client_verb verb = {
 	.who = "berth kill",
-	.usage = "usage: berth kill [--name NAME] [--json] SLOT [SIGNAL]\n"
-		 "\n"
-		 "Sends the worker in a slot a signal, TERM where none is named: to the process that\n"
-		 "berth has started, not to its children. A worker that ends is replaced, as ever.\n"
-		 "\n"
-		 "  --name NAME  the app; default: the only one that runs\n"
-		 "  --json       print the answer as one JSON object\n"
-		 "  -h, --help   print this and end\n"
-		 "\n"
-		 "A SLOT is written 2, or web.2; a SIGNAL USR1, SIGUSR1 or 10. Exit codes: 0 sent,\n"
-		 "7 nothing runs, 4 not permitted, 2 usage, 1 failed, 124 no answer in time.\n",
+	.usage =
+		"usage: berth kill [--name NAME] [--json] SLOT [SIGNAL]\n"
+		"\n"
+		"Sends the worker in a slot a signal, TERM where none is named: to the process "
+		"that\n"
+		"berth has started, not to its children. A worker that ends is replaced, as ever.\n"
+		"\n"
+		"  --name NAME  the app; default: the only one that runs\n"
+		"  --json       print the answer as one JSON object\n"
+		"  -h, --help   print this and end\n"
+		"\n"
+		"A SLOT is written 2, or web.2; a SIGNAL USR1, SIGUSR1 or 10. Exit codes: 0 sent,\n"
+		"7 nothing runs, 4 not permitted, 2 usage, 1 failed, 124 no answer in time.\n",
 	.has_json = true,
 	.n_words = 1,
 	.n_words_max = 2,

@@ -12,11 +12,11 @@
 #include "prog/ps_text.h"
 #include "prog/words.h"
 
-#define COMMON_USAGE                                                                       \
+#define COMMON_USAGE                                                                        \
 	"  --name NAME  the same as APP; default: the only one that runs\n"                 \
 	"  --json       print one JSON object\n"                                            \
 	"  -h, --help   print this and end\n"                                               \
-	"\n"                                                                               \
+	"\n"                                                                                \
 	"Exit codes: 0 shown, 7 nothing runs, 4 it is another user's, 2 usage, 1 failed,\n" \
 	"124 no answer in time.\n"
 
@@ -26,7 +26,8 @@ static const struct client_verb ps_verb = {
 		 "\n"
 		 "Shows an app that berth runs: its workers and its ports.\n"
 		 "\n"
-		 "  --drain      instead: the connections that hold workers which leave\n" COMMON_USAGE,
+		 "  --drain      instead: the connections that hold workers which "
+		 "leave\n" COMMON_USAGE,
 	.has_json = true,
 	.has_app = true,
 	.has_drain = true,

@@ -10,11 +10,12 @@
 #include "base/own.h"
 #include "prog/words.h"
 
-#define LABEL_MAX  (WORDS_SHOWN_MAX + 24)
+#define LABEL_MAX (WORDS_SHOWN_MAX + 24)
 
 static bool print_app(json_t *app, FILE *out)
 {
-	char name_shown[WORDS_SHOWN_MAX], tier_shown[WORDS_SHOWN_MAX], version_shown[WORDS_SHOWN_MAX];
+	char name_shown[WORDS_SHOWN_MAX], tier_shown[WORDS_SHOWN_MAX],
+		version_shown[WORDS_SHOWN_MAX];
 	char since_shown[WORDS_SHOWN_MAX];
 	const char *name, *tier, *version, *since;
 	json_int_t generation, n_workers, primary, keeper;
@@ -28,8 +29,8 @@ static bool print_app(json_t *app, FILE *out)
 		      " worker%s wanted, generation %" JSON_INTEGER_FORMAT
 		      ", %s tier, since %s\nberth %s: primary %" JSON_INTEGER_FORMAT
 		      ", keeper %" JSON_INTEGER_FORMAT "\n",
-		      words_shown(name, name_shown), n_workers, n_workers == 1 ? "" : "s", generation,
-		      words_shown(tier, tier_shown), words_shown(since, since_shown),
+		      words_shown(name, name_shown), n_workers, n_workers == 1 ? "" : "s",
+		      generation, words_shown(tier, tier_shown), words_shown(since, since_shown),
 		      words_shown(version, version_shown), primary, keeper);
 	return true;
 }
@@ -97,8 +98,8 @@ static bool print_slots(json_t *app, FILE *out)
 		return false;
 	(void)fprintf(out, "\n%-16s %8s  %-10s %5s %8s  %8s\n", "WORKER", "PID", "STATE", "GEN",
 		      "RESTARTS", "UP");
-	json_array_foreach(slots, i,
-			   slot) if (!print_slot(words_shown(name, name_shown), slot, out)) return false;
+	json_array_foreach(slots, i, slot) if (!print_slot(words_shown(name, name_shown), slot,
+							   out)) return false;
 	return true;
 }
 
@@ -200,9 +201,9 @@ static bool print_connection(json_t *connection, FILE *out)
 	const char *peer, *port;
 	int is_idle;
 
-	if (json_unpack(connection, "{s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:I}", "slot", &slot, "pid",
-			&pid, "peer", &peer, "port", &port, "idle", &is_idle, "quiet_ms", &quiet_ms,
-			"bytes_in", &n_in, "bytes_out", &n_out) < 0)
+	if (json_unpack(connection, "{s:I, s:I, s:s, s:s, s:b, s:I, s:I, s:I}", "slot", &slot,
+			"pid", &pid, "peer", &peer, "port", &port, "idle", &is_idle, "quiet_ms",
+			&quiet_ms, "bytes_in", &n_in, "bytes_out", &n_out) < 0)
 		return false;
 	(void)fprintf(out,
 		      "%4" JSON_INTEGER_FORMAT " %8" JSON_INTEGER_FORMAT
@@ -227,8 +228,8 @@ bool ps_text_drain(json_t *answer, FILE *out)
 	else
 		(void)fprintf(out, "%4s %8s  %-28s %-24s %-5s %8s %12s %12s\n", "SLOT", "PID",
 			      "PEER", "PORT", "STATE", "QUIET", "BYTES-IN", "BYTES-OUT");
-	json_array_foreach(connections, i, connection) if (!print_connection(connection, out)) return
-		false;
+	json_array_foreach(connections, i,
+			   connection) if (!print_connection(connection, out)) return false;
 	if (n_all > (json_int_t)json_array_size(connections))
 		(void)fprintf(out, "and %" JSON_INTEGER_FORMAT " more\n",
 			      n_all - (json_int_t)json_array_size(connections));

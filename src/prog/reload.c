@@ -196,7 +196,8 @@ static void ask(struct following *f)
 
 	if (err == -ENOENT) {
 		/* The socket's file outlives every primary, and goes with the last one. */
-		(void)fprintf(stderr, "%s: berth has ended, and the reload with it\n", f->verb->who);
+		(void)fprintf(stderr, "%s: berth has ended, and the reload with it\n",
+			      f->verb->who);
 		finish(f, CLIENT_NO_PRIMARY);
 	} else if (client_is_absent(err) || err == -ETIMEDOUT) {
 		/* One primary has gone, the other has not come yet. */

@@ -26,7 +26,8 @@ static const struct client_verb verb = {
 	.who = "berth restart",
 	.usage = "usage: berth restart [--name NAME] [--timeout TIME] [--json] [SLOT...]\n"
 		 "\n"
-		 "Stops the workers, or those in the slots named, and starts others in their places.\n"
+		 "Stops the workers, or those in the slots named, and starts others in their "
+		 "places.\n"
 		 "restart is old before new: the port stays claimed and clients wait meanwhile;\n"
 		 "reload is new before old, one by one, and undone if the new ones fail.\n"
 		 "\n"
@@ -35,7 +36,8 @@ static const struct client_verb verb = {
 		 "  --json         print each step as one JSON object\n"
 		 "  -h, --help     print this and end\n"
 		 "\n"
-		 "A SLOT is written 2, or web.2. Exit codes: 0 done, 7 nothing runs, 4 not permitted,\n"
+		 "A SLOT is written 2, or web.2. Exit codes: 0 done, 7 nothing runs, 4 not "
+		 "permitted,\n"
 		 "2 usage, 1 failed or refused, 124 not done in time.\n",
 	.has_json = true,
 	.has_timeout = true,
@@ -155,8 +157,7 @@ static enum client_exit follow(struct following *f)
 	while (!ask(f, &code)) {
 		const int64_t now_ms = clock_ms();
 
-		if (now_ms - f->heard_ms > SILENCE_MAX_MS ||
-		    now_ms - f->began_ms > f->timeout_ms) {
+		if (now_ms - f->heard_ms > SILENCE_MAX_MS || now_ms - f->began_ms > f->timeout_ms) {
 			(void)fprintf(stderr,
 				      "%s: it is not done in time, and goes on; berth ps tells how "
 				      "far it is\n",

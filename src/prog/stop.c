@@ -25,19 +25,20 @@
 
 static const struct client_verb stop_verb = {
 	.who = "berth stop",
-	.usage = "usage: berth stop [APP] [--now] [--timeout TIME] [--json]\n"
-		 "\n"
-		 "Stops an app and its berth: no new connections, the stop signal to every worker,\n"
-		 "and KILL to those that have not ended in time. Waits until all of it has ended.\n"
-		 "\n"
-		 "  --now          without waiting for the workers: they are killed\n"
-		 "  --name NAME    the same as APP; default: the only one that runs\n"
-		 "  --timeout TIME end with 124 when it takes longer; it goes on\n"
-		 "  --json         print the answer as one JSON object\n"
-		 "  -h, --help     print this and end\n"
-		 "\n"
-		 "Exit codes: 0 stopped, 7 nothing runs, 4 not permitted, 2 usage, 1 failed,\n"
-		 "124 not ended in time.\n",
+	.usage =
+		"usage: berth stop [APP] [--now] [--timeout TIME] [--json]\n"
+		"\n"
+		"Stops an app and its berth: no new connections, the stop signal to every worker,\n"
+		"and KILL to those that have not ended in time. Waits until all of it has ended.\n"
+		"\n"
+		"  --now          without waiting for the workers: they are killed\n"
+		"  --name NAME    the same as APP; default: the only one that runs\n"
+		"  --timeout TIME end with 124 when it takes longer; it goes on\n"
+		"  --json         print the answer as one JSON object\n"
+		"  -h, --help     print this and end\n"
+		"\n"
+		"Exit codes: 0 stopped, 7 nothing runs, 4 not permitted, 2 usage, 1 failed,\n"
+		"124 not ended in time.\n",
 	.has_json = true,
 	.has_app = true,
 	.has_now = true,
@@ -46,17 +47,18 @@ static const struct client_verb stop_verb = {
 
 static const struct client_verb start_verb = {
 	.who = "berth start",
-	.usage = "usage: berth start [APP] [--json]\n"
-		 "\n"
-		 "Says whether an app runs, and how to start one: that is `berth run`, which stays\n"
-		 "in the foreground, as systemd and containers expect it.\n"
-		 "\n"
-		 "  --name NAME  the same as APP; default: the only one that runs\n"
-		 "  --json       print the answer as one JSON object\n"
-		 "  -h, --help   print this and end\n"
-		 "\n"
-		 "Exit codes: 0 it runs, 7 it does not, 4 it is another user's, 2 usage, 1 failed,\n"
-		 "124 no answer in time.\n",
+	.usage =
+		"usage: berth start [APP] [--json]\n"
+		"\n"
+		"Says whether an app runs, and how to start one: that is `berth run`, which stays\n"
+		"in the foreground, as systemd and containers expect it.\n"
+		"\n"
+		"  --name NAME  the same as APP; default: the only one that runs\n"
+		"  --json       print the answer as one JSON object\n"
+		"  -h, --help   print this and end\n"
+		"\n"
+		"Exit codes: 0 it runs, 7 it does not, 4 it is another user's, 2 usage, 1 failed,\n"
+		"124 no answer in time.\n",
 	.has_json = true,
 	.has_app = true,
 };
@@ -112,7 +114,8 @@ static enum client_exit wait_gone(struct client *c, int keeper, int64_t timeout_
 			break;
 		(void)nanosleep(&pause, NULL);
 	}
-	(void)fprintf(stderr, "%s: it has not ended in time, and goes on stopping\n", stop_verb.who);
+	(void)fprintf(stderr, "%s: it has not ended in time, and goes on stopping\n",
+		      stop_verb.who);
 	return CLIENT_DEADLINE;
 }
 
@@ -197,7 +200,8 @@ int start_main(int argc, char **argv)
 	if (options.is_json)
 		(void)printf("{\"running\": true}\n");
 	else
-		(void)printf("%s runs: see berth ps\n", words_shown(words_text(app, "name"), shown));
+		(void)printf("%s runs: see berth ps\n",
+			     words_shown(words_text(app, "name"), shown));
 	json_decref(app);
 	return print_check(start_verb.who) ? CLIENT_DONE : CLIENT_FAILED;
 }

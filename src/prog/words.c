@@ -34,8 +34,8 @@ const char *words_time(json_int_t ms, char ret_text[static WORDS_TIME_MAX])
 
 	while (s >= units[i].below_s)
 		i++;
-	(void)snprintf(ret_text, WORDS_TIME_MAX, "%" JSON_INTEGER_FORMAT " %s",
-		       s / units[i].unit_s, units[i].name);
+	(void)snprintf(ret_text, WORDS_TIME_MAX, "%" JSON_INTEGER_FORMAT " %s", s / units[i].unit_s,
+		       units[i].name);
 	return ret_text;
 }
 

@@ -175,8 +175,8 @@ static json_t *connections(void)
 {
 	return json_pack("{s:[{s:i, s:i, s:s, s:s, s:b, s:i, s:i, s:i}], s:i}", "connections",
 			 "slot", 2, "pid", 1002, "peer", "127.0.0.1:40000", "port",
-			 "127.0.0.1:8000", "idle", 1, "quiet_ms", 1500, "bytes_in", 70,
-			 "bytes_out", 4096, "total", 1);
+			 "127.0.0.1:8000", "idle", 1, "quiet_ms", 1500, "bytes_in", 70, "bytes_out",
+			 4096, "total", 1);
 }
 
 static json_t *describe(void *data, enum control_document what)
@@ -242,9 +242,8 @@ static int stop(void *data, const struct control_peer *who, bool is_now, unsigne
 }
 
 /* That of more than one slot is a burst of events, too: a hundred for each. */
-static int restart(void *data, const struct control_peer *who,
-		   const struct control_restart *wanted, uint64_t *ret_run,
-		   char ret_text[static CONTROL_TEXT_MAX])
+static int restart(void *data, const struct control_peer *who, const struct control_restart *wanted,
+		   uint64_t *ret_run, char ret_text[static CONTROL_TEXT_MAX])
 {
 	struct stand *s = data;
 	unsigned n = 0;
@@ -260,8 +259,9 @@ static int restart(void *data, const struct control_peer *who,
 	return 0;
 }
 
-static int send_signal(void *data, const struct control_peer *who, const struct control_kill *wanted,
-		       pid_t *ret_pid, char ret_text[static CONTROL_TEXT_MAX])
+static int send_signal(void *data, const struct control_peer *who,
+		       const struct control_kill *wanted, pid_t *ret_pid,
+		       char ret_text[static CONTROL_TEXT_MAX])
 {
 	(void)data;
 	(void)who;

@@ -99,6 +99,15 @@ class App:
     def wait_said(self, name, since=0, **wanted):
         return self.run.wait_for(event(name, **wanted), since=since)
 
+    def held(self):
+        """What the keeper holds, once nothing is on its way to it."""
+        def at_rest():
+            both = (self.family.primary_now(), self.family.keeper)
+            return all(pid and procs.state_of(pid) == "S" for pid in both)
+
+        procs.wait_until(at_rest, "nothing is on its way to the keeper")
+        return self.family.fds()
+
     # Whether it serves
 
     def assert_serves(self, n_workers=None):

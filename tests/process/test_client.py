@@ -69,7 +69,12 @@ def program(place, name):
 # Which primary
 
 
-@pytest.mark.parametrize("verb", [["ps"], ["scale", "2"], ["upgrade"]], ids=" ".join)
+ASKING = ["ps", "describe", "ports", "events", "events --follow", "start", "stop", "restart", "kill 1"]
+
+
+@pytest.mark.parametrize(
+    "verb", [["scale", "2"], ["upgrade"], *(each.split() for each in ASKING)], ids=" ".join
+)
 def test_where_nothing_runs_it_is_said_how_to_start_it(ask, verb):
     done = ask(*verb)
     assert done.returncode == NO_PRIMARY, done
@@ -138,6 +143,88 @@ def test_what_is_no_primary_is_told(directory, ask):
         stranger.join()
     assert done.returncode == FAILED, done
     assert done.stderr == "berth ps: what answers there is no primary\n"
+
+
+# What asks, and signals
+
+
+def test_a_signal_is_sent_by_slot_and_name(stand, ask):
+    done = ask("kill", "web.2", "USR1", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (
+        DONE,
+        {"slot": 2, "pid": 1002, "signal": signal.SIGUSR1},
+    )
+    assert stand.line() == "kill 2 with 10"
+    assert ask("kill", "1").stdout == "slot 1: signal 15 is sent to pid 1001\n"
+    assert stand.line() == "kill 1 with 15"
+    done = ask("kill", "100")
+    assert (done.returncode, done.stderr) == (FAILED, "berth kill: There is no slot 100.\n")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["kill"], ["kill", "x"], ["kill", "0"], ["kill", "1", "NONE"], ["kill", "1", "2", "3"],
+     ["kill", "--name", "api", "web.1"], ["restart", "web.1", "api.2"], ["restart", "1001"],
+     ["events", "--after", "-1"], ["stop", "a", "b"], ["stop", "--timeout", "soon"]],
+    ids=" ".join,
+)
+def test_what_is_no_slot_signal_or_number_is_refused_before_anybody_is_asked(ask, args):
+    done = ask(*args)
+    assert (done.returncode, done.stdout) == (USAGE, "")
+
+
+def test_ps_drain_lists_the_connections_that_hold_who_leaves(stand, ask):
+    done = ask("ps", "--drain")
+    assert done.returncode == DONE, done
+    assert done.stdout.splitlines()[1].split() == [
+        "2", "1002", "127.0.0.1:40000", "127.0.0.1:8000", "idle", "1", "s", "70", "4096",
+    ]
+    assert json.loads(ask("ps", "--drain", "--json").stdout)["total"] == 1
+
+
+def test_describe_is_one_answer_of_many(stand, ask):
+    done = ask("describe", "--json")
+    assert done.returncode == DONE, done
+    whole = json.loads(done.stdout)
+    assert whole["app"]["name"] == "web"
+    assert whole["connections"][0]["peer"] == "127.0.0.1:40000"
+    assert "OPERATION" in ask("describe").stdout
+
+
+def test_stop_waits_until_nobody_answers_there(stand, ask):
+    done = ask("stop", "--now")
+    assert (done.returncode, done.stdout) == (DONE, "web has stopped\n"), done
+    assert stand.line() == "stop now"
+    assert not os.path.exists(stand.path)
+    assert ask("stop").returncode == NO_PRIMARY
+
+
+def test_start_tells_that_it_runs(stand, ask):
+    done = ask("start")
+    assert (done.returncode, done.stdout) == (DONE, "web runs: see berth ps\n")
+
+
+def test_a_restart_that_is_not_seen_to_end_has_a_deadline(stand, ask):
+    done = ask("restart", "2", "--timeout", "300ms")
+    assert done.returncode == DEADLINE, done
+    assert "it is not done in time, and goes on" in done.stderr
+
+
+def test_events_are_lines_and_end_when_berth_does(stand, environment, programs, spawn):
+    follower = spawn(
+        [programs.berth, "events", "--follow", "--json"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+
+    def hundred():
+        stand.post("/v1/restart", {"slots": [1]})
+        return [json.loads(follower.stdout.readline())["number"] for _ in range(100)]
+
+    assert hundred() == list(range(1, 101))
+    assert hundred() == list(range(101, 201))
+    assert stand.stop() == 0
+    assert follower.wait(20) == NO_PRIMARY
+    assert follower.stderr.read() == "berth events: berth has ended\n"
 
 
 # ps and scale
@@ -221,7 +308,7 @@ def test_scale_wants_a_number_of_workers(ask, amount):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["ps", "web"],
+        ["ps", "web", "api"],
         ["ps", "--frob"],
         ["ps", "-x"],
         ["ps", "--name"],

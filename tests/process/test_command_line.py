@@ -14,7 +14,9 @@ FAILED, USAGE = 1, 2
 COMPLETION = REPO / "completions" / "berth.bash"
 
 TELLING = [["--help"], ["-h"], ["help"], ["--version"], ["-V"], ["version"]]
-VERBS = ["run", "ps", "scale", "upgrade", "why", "doctor"]
+VERBS = """
+    run ps describe ports events start stop restart reload undo kill scale upgrade why doctor
+""".split()
 TELLING += [[verb, "--help"] for verb in VERBS] + [["help", verb] for verb in VERBS]
 
 
@@ -116,7 +118,7 @@ def complete(line, cwd=None):
 @pytest.mark.parametrize(
     "line, offered",
     [
-        ("berth r", ["run"]),
+        ("berth r", ["run", "restart", "reload"]),
         ("berth help ", [*VERBS, "help"]),
         ("berth ps --n", ["--name"]),
         ("berth scale --name web --j", ["--json"]),
@@ -129,7 +131,7 @@ def complete(line, cwd=None):
         ("berth run --policy = h", ["hash"]),
         ("berth run --mode =", ["auto", "steered", "shared"]),
         ("berth run --mode s", ["steered", "shared"]),
-        ("berth run --quiet --mode = shared --u", ["--unique"]),
+        ("berth run --quiet --mode = shared --un", ["--unique", "--undo"]),
         ("berth run -n ", ["auto"]),
         ("berth run -n 2 -- bas", ["bash"]),
         ("berth run -n 2 bas", ["bash"]),

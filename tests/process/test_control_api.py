@@ -1,8 +1,10 @@
 """The control API: what it answers, to whom, and what no client can do to it."""
 
 import contextlib
+import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import time
 import pytest
 
 import control
+import procs
 
 BODY_MAX = 64 * 1024
 PROMPT_S = 2.0
@@ -213,6 +216,17 @@ def test_clients_that_do_not_read_hold_nobody_up(stand):
             assert_prompt(stand)
 
 
+def test_500_idle_and_50_slow_clients_keep_nobody_out(stand):
+    with contextlib.ExitStack() as stack:
+        for _ in range(500):
+            stack.enter_context(control.connect(stand.path))
+        for _ in range(50):
+            sock = stack.enter_context(control.connect(stand.path))
+            sock.sendall(b"POST /v1/app/scale HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        for _ in range(10):
+            assert_prompt(stand)
+
+
 @pytest.mark.slow
 def test_who_is_silent_or_says_a_byte_now_and_then_is_cut_off(stand):
     silent, slow = control.connect(stand.path), control.connect(stand.path)
@@ -245,6 +259,173 @@ def test_nobody_costs_the_server_time_by_being_there(stand):
         before = cpu_ticks()
         select.select([sock], [], [], 2.0)
         assert cpu_ticks() - before <= 2
+
+
+# Resources
+
+
+DOCUMENTS = ["apps", "generations", "berths", "operations", "connections", "events"]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_can_be_listed_is_a_list_under_its_own_name(stand, name):
+    status, _, document = stand.get(f"/v1/{name}")
+    assert status == 200
+    assert isinstance(document[name], list)
+
+
+def test_an_operation_has_a_path_of_its_own(stand):
+    stand.post("/v1/upgrade")
+    status, _, operation = stand.get("/v1/operations/upgrade-1")
+    assert status == 200
+    assert operation["kind"] == "upgrade" and operation["state"] == "running"
+    assert stand.get("/v1/operations/upgrade-9")[2]["error"]["code"] == "not_found"
+
+
+def test_slots_and_signals_are_passed_on(stand):
+    assert stand.post("/v1/restart", {"slots": [2, 4]})[2] == {"after_run": 7}
+    assert stand.line() == "restart 2"
+    assert stand.line() == "events 200"
+    assert stand.post("/v1/kill", {"slot": 2, "signal": 10})[2] == {"pid": 1002}
+    assert stand.line() == "kill 2 with 10"
+    assert stand.post("/v1/kill", {"slot": 100, "signal": 10})[0] == 422
+
+
+# Events
+
+
+def make_events(stand, hundreds):
+    """Returns the number of the last one."""
+    assert stand.post("/v1/restart", {"slots": list(range(1, hundreds + 1))})[0] == 202
+    assert stand.line() == f"restart {hundreds}"
+    return int(stand.line().removeprefix("events "))
+
+
+class Follower:
+    """One who reads the stream of events, when the test says so."""
+
+    def __init__(self, stand, query="follow=1"):
+        self.connection = control.UnixConnection(stand.path)
+        self.connection.request("GET", f"/v1/events?{query}")
+        self.answer = self.connection.getresponse()
+
+    def line(self):
+        return self.answer.readline()
+
+    def object(self):
+        """The next line that is more than a sign of life; None at the end."""
+        while (line := self.line()) == b"\n":
+            pass
+        return json.loads(line) if line else None
+
+    def close(self):
+        self.connection.close()
+
+
+@pytest.fixture
+def follow(stand):
+    followers = []
+
+    def start(*args):
+        followers.append(Follower(stand, *args))
+        return followers[-1]
+
+    yield start
+    for each in followers:
+        each.close()
+
+
+def test_events_are_those_after_a_number(stand):
+    assert stand.get("/v1/events")[2] == {"events": [], "last": 0, "lost": 0}
+    make_events(stand, 1)
+    answer = stand.get("/v1/events?after=97")[2]
+    assert [each["number"] for each in answer["events"]] == [98, 99, 100]
+    assert answer["last"] == 100
+    make_events(stand, 1)
+    answer = stand.get("/v1/events?after=50")[2]
+    assert (len(answer["events"]), answer["last"], answer["lost"]) == (100, 200, 50)
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=-1", "follow=2", "after=1&after=1", "since=1"])
+def test_a_query_that_is_not_understood_is_refused(stand, query):
+    status, _, answer = stand.get(f"/v1/events?{query}")
+    assert (status, answer["error"]["code"]) == (400, "bad_request")
+
+
+def test_who_follows_hears_of_what_was_and_of_what_comes(stand, follow):
+    make_events(stand, 1)
+    follower = follow("follow=1&after=98")
+    assert follower.answer.status == 200
+    assert follower.answer.headers["Content-Type"] == "application/x-ndjson"
+    assert [follower.object()["number"] for _ in range(2)] == [99, 100]
+    make_events(stand, 1)
+    assert [follower.object()["number"] for _ in range(100)] == list(range(101, 201))
+
+
+def test_a_slow_reader_is_told_what_it_has_missed_and_holds_nobody_up(stand, follow):
+    slow, quick = follow(), follow()
+    assert slow.line() == quick.line() == b"\n"
+    for _ in range(15):
+        last = make_events(stand, 8)
+        while quick.object().get("number") != last:
+            pass
+        assert_prompt(stand)
+    n_heard = n_lost = 0
+    while n_heard + n_lost < last:
+        line = slow.object()
+        if "lost" in line:
+            n_lost += line["lost"]
+        else:
+            n_heard += 1
+            assert line["number"] == n_heard + n_lost
+    assert n_lost > 0
+
+
+def test_no_more_than_16_follow_and_who_leaves_makes_room(stand, follow):
+    followers = [follow() for _ in range(16)]
+    for each in followers:
+        assert each.line() == b"\n"
+    one_more = follow()
+    assert one_more.answer.status == 503
+    assert json.loads(one_more.answer.read())["error"]["code"] == "busy"
+    followers[3].close()
+    followers[3].answer.close()
+
+    def is_let_in():
+        make_events(stand, 1)
+        return follow().answer.status == 200
+
+    procs.wait_until(is_let_in, "a place is free again")
+
+
+def test_followers_are_not_cut_for_others_and_hold_nobody_up(stand, follow):
+    followers = [follow() for _ in range(8)]
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(control.connect(stand.path))
+        assert_prompt(stand)
+    make_events(stand, 1)
+    for each in followers:
+        assert each.object()["number"] == 1
+
+
+def test_the_stream_ends_when_the_server_does(stand, follow):
+    follower = follow()
+    assert follower.line() == b"\n"
+    stand.send(signal.SIGUSR1)
+    assert follower.object() is None
+    assert stand.line() == "gone"
+    stand.send(signal.SIGUSR2)
+    assert stand.line().startswith("at ")
+
+
+@pytest.mark.slow
+def test_a_follower_that_is_told_nothing_lives_on_and_one_that_is_gone_does_not(stand, follow):
+    follower = follow()
+    for _ in range(4):
+        assert follower.line() == b"\n"  # one each 5 s: silence ends others after 10
+    make_events(stand, 1)
+    assert follower.object()["number"] == 1
 
 
 # Other users

@@ -407,7 +407,7 @@ def kill_primaries_during(app, reload):
 
 def test_whenever_a_primary_is_killed_the_reload_goes_on_or_is_rolled_back(app, start_load):
     app.dice = random.Random(3)
-    held = app.family.fds()
+    held = app.held()
     with served(start_load, app.port):
         for _ in range(12 if os.environ.get("BERTH_TEST_LONG") else 3):
             reload = app.start("reload")

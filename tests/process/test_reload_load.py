@@ -6,7 +6,6 @@ constant use, with requests that take 0 to 300 ms: not one fails.
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +16,8 @@ import pytest
 
 import apps
 import clients
+import procs
 import reloads
-from family import Family
 from reloads import App
 
 IS_LONG = bool(os.environ.get("BERTH_TEST_LONG"))
@@ -28,6 +27,9 @@ N_KEPT = 100
 N_WORKERS = 4
 OPTIONS = ("--drain", "6s", "--idle-close", "1s", "--watch", "1s", "--undo", "off")
 OPTIONS_SHORT = ("--drain", "2500ms", "--idle-close", "500ms", "--watch", "300ms", "--undo", "off")
+
+LISTENS = "0A"  # a socket's state, in /proc/net/tcp
+SLACK = 40  # what a worker may take between the look at its connections and its death
 
 HERE = Path(__file__).resolve().parent
 SERVERS = HERE.parent / "servers"
@@ -52,6 +54,44 @@ def go(place, port):
     return [program, port]
 
 
+class Killer:
+    """Kills primaries and members at random, as long as a reload runs."""
+
+    def __init__(self, app, kills_workers):
+        self._app = app
+        self._kills_workers = kills_workers
+        self._dice = random.Random(7)
+        self.in_flight = 0  # requests that killed workers may have had
+
+    def during(self, reload):
+        while reload.poll() is None:
+            time.sleep(self._dice.uniform(0.1, 0.8))
+            if self._kills_workers and self._dice.random() < 0.5:
+                self._kill_worker()
+            else:
+                self._app.family.kill_primary()
+
+    def _kill_worker(self):
+        victim = self._dice.choice(sum(self._app.family.workers().values(), []))
+        self.in_flight += n_established(victim, self._app.port) + SLACK
+        procs.kill_quietly(victim)
+
+
+def n_established(pid, port):
+    """How many connections at @port a process has."""
+    try:
+        ours = set(procs.fds_of(pid).values())
+    except FileNotFoundError:
+        return 0
+    n = 0
+    for name in ("tcp", "tcp6"):
+        for row in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            fields = row.split()
+            if int(fields[1].split(":")[1], 16) == port and f"socket:[{fields[9]}]" in ours:
+                n += fields[3] != LISTENS
+    return n
+
+
 class KeptLoad:
     """kept_load.py at work."""
 
@@ -71,7 +111,8 @@ class Loads:
 
     def __init__(self, start_load, spawn, port):
         seconds = 7200 if IS_LONG else 100
-        self._new = start_load("--open", RATE, "--seconds", seconds, port)
+        log = ["--log-failures", os.environ["BERTH_TEST_FAILURES"]] if "BERTH_TEST_FAILURES" in os.environ else []
+        self._new = start_load("--open", RATE, "--seconds", seconds, *log, port)
         self._new.wait_begun()
         self._kept = KeptLoad(spawn, port)
 
@@ -109,4 +150,45 @@ def test_no_request_fails_in_reloads_of_a_server_without_shutdown_code(loaded, s
     assert (n_new, n_kept) == (0, 0), figures
     app.wait_only_members()
     app.assert_serves()
+    app.run.stop()
+
+
+def reload_and_kill(app, killer):
+    """One reload, whatever becomes of it: it goes on, is rolled back, or could not be asked for."""
+    reload = app.start("reload", "--timeout", "60s")
+    killer.during(reload)
+    reloads.ended(reload)
+    app.family.primary()
+    app.wait_phase("done", "rolled-back", "none")
+
+
+def assert_goes_on(app):
+    app.wait_only_members()
+    app.reload("--timeout", "60s")
+    app.wait_only_members()
+    app.assert_serves()
+
+
+@pytest.mark.slow
+def test_no_request_fails_in_reloads_in_which_the_primary_is_killed(loaded):
+    app, loads = loaded(node)
+    for _ in range(N_RELOADS // 2):
+        reload_and_kill(app, Killer(app, kills_workers=False))
+    assert_goes_on(app)
+    n_new, n_kept, figures = loads.stop()
+
+    assert (n_new, n_kept) == (0, 0), figures
+    app.family.assert_no_primary_crashed()
+    app.run.stop()
+
+
+@pytest.mark.slow
+def test_only_what_a_killed_worker_had_accepted_fails_in_reloads(loaded):
+    app, loads = loaded(node)
+    killer = Killer(app, kills_workers=True)
+    for _ in range(N_RELOADS // 2):
+        reload_and_kill(app, killer)
+    assert_goes_on(app)
+    n_new, n_kept, figures = loads.stop()
+    assert n_new + n_kept <= killer.in_flight, (killer.in_flight, figures)
     app.run.stop()

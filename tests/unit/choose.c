@@ -455,7 +455,9 @@ END_TEST
 
 START_TEST(a_canary_has_its_share_of_all_connections_and_no_more)
 {
-	enum { N = 100000 };
+	enum {
+		N = 100000
+	};
 	unsigned n_canary = 0;
 
 	port.canary = 7 + 1;

@@ -154,9 +154,11 @@ END_TEST
 START_TEST(no_other_query_is_understood)
 {
 	static const char *const wrong[][2] = {
-		{ "after", "" },	  { "after", "-1" },  { "after", "1x" },
-		{ "after", "9223372036854775808" }, { "follow", "2" },  { "follow", "" },
-		{ "follow", "true" },	  { "since", "1" },   { "", "" },
+		{ "after", "" },      { "after", "-1" },
+		{ "after", "1x" },    { "after", "9223372036854775808" },
+		{ "follow", "2" },    { "follow", "" },
+		{ "follow", "true" }, { "since", "1" },
+		{ "", "" },
 	};
 	struct requests_query long_one = { .is_too_long = true };
 	struct requests_events events;
@@ -181,16 +183,18 @@ START_TEST(a_stop_is_graceful_or_now)
 	ck_assert(requests_read_stop(span_of("{\"now\": true}"), &is_now, text) && is_now);
 	ck_assert(requests_read_stop(span_of("{\"now\": false}"), &is_now, text) && !is_now);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		ck_assert_msg(!requests_read_stop(span_of(wrong[i]), &is_now, text), "%s", wrong[i]);
+		ck_assert_msg(!requests_read_stop(span_of(wrong[i]), &is_now, text), "%s",
+			      wrong[i]);
 }
 END_TEST
 
 START_TEST(a_restart_names_slots_or_none)
 {
 	static const char *const wrong[] = {
-		"{\"slots\": []}", "{\"slots\": [0]}",	 "{\"slots\": [1001]}",
-		"{\"slots\": 1}",  "{\"slots\": [\"1\"]}", "{\"slots\": [1], \"x\": 1}",
-		"{\"x\": [1]}",    "[1]",
+		"{\"slots\": []}",      "{\"slots\": [0]}",
+		"{\"slots\": [1001]}",  "{\"slots\": 1}",
+		"{\"slots\": [\"1\"]}", "{\"slots\": [1], \"x\": 1}",
+		"{\"x\": [1]}",         "[1]",
 	};
 	struct control_restart restart;
 	char text[CONTROL_TEXT_MAX];

@@ -35,7 +35,8 @@ START_TEST(where_a_path_has_a_word_of_its_own_that_is_found)
 	ck_assert_ptr_eq(route->give, answers_operation);
 	ck_assert_str_eq(routes_id(route, path), "reload-3");
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		ck_assert_int_eq(routes_find("GET", others[i], ROUTES_READ, &route), ROUTES_NO_PATH);
+		ck_assert_int_eq(routes_find("GET", others[i], ROUTES_READ, &route),
+				 ROUTES_NO_PATH);
 }
 END_TEST
 
