@@ -107,6 +107,12 @@ int64_t recycle_due_ms(const struct recycle_limits *limits, const struct recycle
 	return due_ms;
 }
 
+bool recycle_is_soon(enum recycle_reason reason, uint64_t age_ms)
+{
+	return (reason == RECYCLE_MEMORY || reason == RECYCLE_CONNECTIONS) &&
+	       age_ms < RECYCLE_YOUNG_MS;
+}
+
 uint32_t recycle_pause_ms(unsigned n_failures)
 {
 	unsigned doublings = n_failures > 0 ? n_failures - 1 : 0;

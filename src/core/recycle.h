@@ -9,11 +9,13 @@
 #ifndef BERTH_CORE_RECYCLE_H
 #define BERTH_CORE_RECYCLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define RECYCLE_PAUSE_FIRST_MS 1000 /* behind a replacement that failed */
 #define RECYCLE_PAUSE_MAX_MS   300000
+#define RECYCLE_YOUNG_MS       60000 /* a limit that is reached sooner is one for everybody */
 #define RECYCLE_NEVER_MS       INT64_MAX
 
 enum recycle_reason {
@@ -62,6 +64,9 @@ size_t recycle_next(const struct recycle_limits *limits, const struct recycle_re
 /* In how many ms the first of them is too old; RECYCLE_NEVER_MS where no age is too high. */
 int64_t recycle_due_ms(const struct recycle_limits *limits, const struct recycle_reading *readings,
 		       size_t n);
+
+/* Whether one that had to go for that reason, at that age, makes the next one wait. */
+bool recycle_is_soon(enum recycle_reason reason, uint64_t age_ms);
 
 /* How long to wait when the last @n_failures replacements, at least one, have failed. */
 uint32_t recycle_pause_ms(unsigned n_failures);

@@ -168,6 +168,19 @@ static void end_hung(const struct recycling *r, const struct worker *hung)
 	worker_event(w, EV_STOP);
 }
 
+/* A limit that everybody reaches at once would have workers come and go without end. */
+static void note_replaced(struct recycling *r, const struct worker *member)
+{
+	const int64_t now_ms = clock_ms();
+
+	if (member && recycle_is_soon(r->reason, (uint64_t)(now_ms - member->started_at_ms))) {
+		r->not_before_ms = now_ms + recycle_pause_ms(++r->n_failures);
+		return;
+	}
+	r->n_failures = 0;
+	r->not_before_ms = 0;
+}
+
 static void promote(struct recycling *r, struct worker *candidate)
 {
 	const struct worker *member = r->fleet->workers[r->slot - 1];
@@ -175,11 +188,10 @@ static void promote(struct recycling *r, struct worker *candidate)
 	output_say(r->output, MESSAGE_INFO, "recycled",
 		   "%s.%u: the new one is ready after %.1f s and serves", app_of(r), r->slot,
 		   (double)(clock_ms() - candidate->started_at_ms) / 1000);
+	note_replaced(r, member);
 	fleet_promote(r->fleet, candidate, false);
 	if (r->reason == RECYCLE_HUNG)
 		end_hung(r, member);
-	r->n_failures = 0;
-	r->not_before_ms = 0;
 	forget(r);
 }
 

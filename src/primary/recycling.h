@@ -30,7 +30,7 @@ struct recycling {
 	unsigned slot;              /* whose replacement comes up, 0: none's */
 	enum recycle_reason reason;
 	char why[RECYCLING_WHY_MAX]; /* the replacement has failed; "": it hasn't */
-	unsigned n_failures;         /* in a row */
+	unsigned n_failures;         /* in a row; a limit that is reached at once counts, too */
 	int64_t not_before_ms;
 };
 

@@ -136,7 +136,9 @@ static void resume_act(struct worker *w)
 	case WORKER_CLEARING:
 	case WORKER_KILLING: process_kill(w->process); break;
 	case WORKER_ENDED:
-		if (w->process)
+		if (w->role == WORKER_LEAVING)
+			worker_event(w, EV_STOP);
+		else if (w->process)
 			worker_stay_empty(w);
 		break;
 	case WORKER_IDLE: worker_event(w, EV_STOP); break;

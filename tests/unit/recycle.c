@@ -131,6 +131,16 @@ START_TEST(pauses_behind_failures_grow_and_end_growing)
 }
 END_TEST
 
+START_TEST(a_limit_that_is_reached_soon_makes_the_next_one_wait)
+{
+	ck_assert(recycle_is_soon(RECYCLE_MEMORY, RECYCLE_YOUNG_MS - 1));
+	ck_assert(recycle_is_soon(RECYCLE_CONNECTIONS, 0));
+	ck_assert(!recycle_is_soon(RECYCLE_MEMORY, RECYCLE_YOUNG_MS));
+	ck_assert(!recycle_is_soon(RECYCLE_AGE, 0));
+	ck_assert(!recycle_is_soon(RECYCLE_HUNG, 0));
+}
+END_TEST
+
 START_TEST(each_reason_has_words)
 {
 	for (int i = 0; i < RECYCLE_REASONS; i++)
@@ -150,6 +160,7 @@ int main(void)
 		the_one_that_is_furthest_beyond_its_limit_comes_first,
 		the_next_age_limit_tells_when_to_look_again,
 		pauses_behind_failures_grow_and_end_growing,
+		a_limit_that_is_reached_soon_makes_the_next_one_wait,
 		each_reason_has_words,
 	};
 
