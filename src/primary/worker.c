@@ -23,7 +23,7 @@
 #define EXIT_NOT_FOUND      127
 #define STAY_AGAIN_MS       250 /* until the next look whether it still must stay */
 
-static void say(const struct worker *w, enum message_level level, const char *event,
+void worker_say(const struct worker *w, enum message_level level, const char *event,
 		const char *text)
 {
 	struct message_source source = {
@@ -34,12 +34,6 @@ static void say(const struct worker *w, enum message_level level, const char *ev
 	};
 
 	output_say_worker(w->home->broker->output, &source, level, event, "%s", text);
-}
-
-void worker_say(const struct worker *w, enum message_level level, const char *event,
-		const char *text)
-{
-	say(w, level, event, text);
 }
 
 static void set_state(struct worker *w, enum worker_state next)
@@ -54,7 +48,7 @@ static void set_state(struct worker *w, enum worker_state next)
 
 		(void)snprintf(text, sizeof(text), "%s -> %s", worker_state_text(w->state),
 			       worker_state_text(next));
-		say(w, MESSAGE_INFO, "worker_state", text);
+		worker_say(w, MESSAGE_INFO, "worker_state", text);
 	}
 	w->state = next;
 }
@@ -149,7 +143,7 @@ static void on_failed(struct process *p, const struct spawn_failure *failure)
 					   : EV_SPAWN_FAILED);
 		return;
 	}
-	say(w, MESSAGE_ERROR, "worker_failed", worker_failure_text(failure, text));
+	worker_say(w, MESSAGE_ERROR, "worker_failed", worker_failure_text(failure, text));
 	w->home->on_failed(w, text);
 	w->give_up_code = hopeless(w, failure);
 	worker_event(w, w->give_up_code ? EV_EXEC_FAILED : EV_SPAWN_FAILED);
@@ -161,97 +155,6 @@ static const struct process_events process_events = {
 	.failed = on_failed,
 	.tree_gone = on_tree_gone,
 };
-
-/* --- whether it is ready --- */
-
-struct readiness worker_readiness(const struct worker *w)
-{
-	const struct app_config *c = w->home->config;
-	struct readiness r = {
-		.wanted = w->wanted,
-		.must_notify = c->must_notify,
-		.has_notified = w->has_notified,
-		.must_pass = c->probe.kind != PROBE_NONE,
-		.has_passed = w->has_passed,
-	};
-
-	if (w->process)
-		memcpy(r.listens.bits, w->process->ports, sizeof(r.listens.bits));
-	return r;
-}
-
-void worker_look_ready(struct worker *w)
-{
-	const struct readiness r = worker_readiness(w);
-
-	if (w->state == WORKER_STARTING && readiness_lack(&r) == READINESS_LACKS_NOTHING)
-		worker_event(w, EV_READY);
-	else if (w->health && readiness_lack(&r) == READINESS_LACKS_PROBE)
-		health_soon(w->health);
-}
-
-bool worker_is_on_trial(const struct worker *w)
-{
-	const struct app_config *c = w->home->config;
-
-	if (w->role != WORKER_MEMBER)
-		return true;
-	return !w->was_ready && (c->must_notify || c->probe.kind != PROBE_NONE);
-}
-
-void worker_note_notified(struct worker *w)
-{
-	w->has_notified = true;
-	keep_save(w->home->keep);
-	worker_look_ready(w);
-}
-
-bool worker_wants_probe(const struct worker *w)
-{
-	const struct readiness r = worker_readiness(w);
-
-	if (w->state == WORKER_READY)
-		return true;
-	return w->state == WORKER_STARTING && readiness_lack(&r) == READINESS_LACKS_PROBE;
-}
-
-/* --- what its probes say --- */
-
-static void on_probe_passed(struct worker *w)
-{
-	w->has_passed = true;
-	w->probe_text[0] = '\0';
-	worker_look_ready(w);
-}
-
-static void on_probe_failed(struct worker *w, const char *why, bool is_dead)
-{
-	char text[WORKER_WORDS_MAX];
-
-	(void)snprintf(w->probe_text, sizeof(w->probe_text), "%s", why);
-	if (!is_dead || w->state != WORKER_READY)
-		return;
-	(void)snprintf(text, sizeof(text), "fails its probe (%s): ending it", w->probe_text);
-	say(w, MESSAGE_WARNING, "worker_unwell", text);
-	w->home->on_failed(w, text);
-	berths_hold(w->home->broker->ports, w->process->client.run);
-	process_kill(w->process);
-}
-
-static const struct health_events health_events = {
-	.passed = on_probe_passed,
-	.failed = on_probe_failed,
-};
-
-void worker_look_after(struct worker *w)
-{
-	if (w->home->config->probe.kind == PROBE_NONE || !w->process)
-		return;
-	if (health_new(w, &health_events, &w->health) < 0)
-		say(w, MESSAGE_ERROR, "worker_unwatched", "cannot be probed: no memory");
-	else if (w->state == WORKER_READY)
-		health_soon(w->health);
-}
 
 /* --- acts --- */
 
@@ -297,7 +200,7 @@ void worker_spawn(struct worker *w)
 		w->process->client.is_held = worker_is_on_trial(w);
 		worker_look_after(w);
 		keep_save(home->keep);
-		say(w, MESSAGE_INFO, "worker_started", "started");
+		worker_say(w, MESSAGE_INFO, "worker_started", "started");
 		if (w->deadline_ms)
 			worker_arm(w);
 		return;
@@ -350,15 +253,15 @@ void worker_send_stop(struct worker *w)
 static void kill_tree(struct worker *w)
 {
 	if (w->state == WORKER_KILLING && w->is_overdue)
-		say(w, MESSAGE_WARNING, "worker_killed",
-		    "did not end within its stop timeout, killing it");
+		worker_say(w, MESSAGE_WARNING, "worker_killed",
+			   "did not end within its stop timeout, killing it");
 	process_kill(w->process);
 }
 
 static void release(struct worker *w)
 {
 	if (w->process && !w->give_up_code)
-		say(w, MESSAGE_INFO, "worker_stopped", "stopped");
+		worker_say(w, MESSAGE_INFO, "worker_stopped", "stopped");
 	worker_release_process(w);
 	w->home->on_gone(w);
 }
@@ -376,7 +279,7 @@ static void note_late(struct worker *w)
 {
 	char text[WORKER_WORDS_MAX];
 
-	say(w, MESSAGE_WARNING, "worker_late", worker_late_text(w, text));
+	worker_say(w, MESSAGE_WARNING, "worker_late", worker_late_text(w, text));
 	w->deadline_ms = 0;
 	w->home->on_failed(w, text);
 }
@@ -404,8 +307,8 @@ void worker_freeze(struct worker *w)
 	worker_arm(w);
 	w->home->on_drain(w);
 	if (is_news)
-		say(w, MESSAGE_INFO, "worker_frozen",
-		    "has no clients left and stands still, for an undo");
+		worker_say(w, MESSAGE_INFO, "worker_frozen",
+			   "has no clients left and stands still, for an undo");
 }
 
 static void resume(struct worker *w)

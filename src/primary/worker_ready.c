@@ -1,0 +1,101 @@
+/*
+ * Whether a worker is ready, and what its probes say.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "primary/berths.h"
+#include "primary/health.h"
+#include "primary/output.h"
+#include "primary/worker.h"
+#include "primary/worker_parts.h"
+#include "primary/worker_words.h"
+
+struct readiness worker_readiness(const struct worker *w)
+{
+	const struct app_config *c = w->home->config;
+	struct readiness r = {
+		.wanted = w->wanted,
+		.must_notify = c->must_notify,
+		.has_notified = w->has_notified,
+		.must_pass = c->probe.kind != PROBE_NONE,
+		.has_passed = w->has_passed,
+	};
+
+	if (w->process)
+		memcpy(r.listens.bits, w->process->ports, sizeof(r.listens.bits));
+	return r;
+}
+
+void worker_look_ready(struct worker *w)
+{
+	const struct readiness r = worker_readiness(w);
+
+	if (w->state == WORKER_STARTING && readiness_lack(&r) == READINESS_LACKS_NOTHING)
+		worker_event(w, EV_READY);
+	else if (w->health && readiness_lack(&r) == READINESS_LACKS_PROBE)
+		health_soon(w->health);
+}
+
+bool worker_is_on_trial(const struct worker *w)
+{
+	const struct app_config *c = w->home->config;
+
+	if (w->role != WORKER_MEMBER)
+		return true;
+	return !w->was_ready && (c->must_notify || c->probe.kind != PROBE_NONE);
+}
+
+void worker_note_notified(struct worker *w)
+{
+	w->has_notified = true;
+	keep_save(w->home->keep);
+	worker_look_ready(w);
+}
+
+bool worker_wants_probe(const struct worker *w)
+{
+	const struct readiness r = worker_readiness(w);
+
+	if (w->state == WORKER_READY)
+		return true;
+	return w->state == WORKER_STARTING && readiness_lack(&r) == READINESS_LACKS_PROBE;
+}
+
+/* --- what its probes say --- */
+
+static void on_probe_passed(struct worker *w)
+{
+	w->has_passed = true;
+	w->probe_text[0] = '\0';
+	worker_look_ready(w);
+}
+
+static void on_probe_failed(struct worker *w, const char *why, bool is_dead)
+{
+	char text[WORKER_WORDS_MAX];
+
+	(void)snprintf(w->probe_text, sizeof(w->probe_text), "%s", why);
+	if (!is_dead || w->state != WORKER_READY)
+		return;
+	(void)snprintf(text, sizeof(text), "fails its probe (%s): ending it", w->probe_text);
+	worker_say(w, MESSAGE_WARNING, "worker_unwell", text);
+	w->home->on_failed(w, text);
+	berths_hold(w->home->broker->ports, w->process->client.run);
+	process_kill(w->process);
+}
+
+static const struct health_events health_events = {
+	.passed = on_probe_passed,
+	.failed = on_probe_failed,
+};
+
+void worker_look_after(struct worker *w)
+{
+	if (w->home->config->probe.kind == PROBE_NONE || !w->process)
+		return;
+	if (health_new(w, &health_events, &w->health) < 0)
+		worker_say(w, MESSAGE_ERROR, "worker_unwatched", "cannot be probed: no memory");
+	else if (w->state == WORKER_READY)
+		health_soon(w->health);
+}
