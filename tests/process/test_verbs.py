@@ -14,7 +14,7 @@ from berthrun import event
 from family import Family
 
 N_WORKERS = 2
-FAILED, NO_PRIMARY, DEADLINE = 1, 7, 124
+FAILED, USAGE, NO_PRIMARY, DEADLINE = 1, 2, 7, 124
 
 
 class Web:
@@ -98,7 +98,7 @@ def test_restart_of_one_slot_leaves_the_others(web):
     assert json.loads(done.stdout)["pid"] == after[2] != before[2]
     assert after[1] == before[1]
     done = web.ask("restart", "3")
-    assert (done.returncode, done.stderr) == (FAILED, "berth restart: there are slots 1 to 2 only\n")
+    assert (done.returncode, done.stderr) == (USAGE, "berth restart: there are slots 1 to 2 only\n")
     web.family.end()
 
 

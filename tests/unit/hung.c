@@ -223,13 +223,13 @@ START_TEST(what_has_been_forgotten_gets_all_of_the_patience_again)
 	ck_assert_uint_eq(watch(&m, one_stands_still), 2);
 	hung_forget(&m.watch, 2);
 	began_ms = m.now_ms;
-	for (unsigned k = 10; m.now_ms < 4 * PATIENCE_MS; k++) {
+	for (unsigned k = 10; m.now_ms < (int64_t)4 * PATIENCE_MS; k++) {
 		one_stands_still(&m, k);
 		if (look(&m))
 			break;
 	}
 	ck_assert_int_ge(m.now_ms - began_ms, PATIENCE_MS);
-	ck_assert_int_lt(m.now_ms, 4 * PATIENCE_MS);
+	ck_assert_int_lt(m.now_ms, (int64_t)4 * PATIENCE_MS);
 }
 END_TEST
 

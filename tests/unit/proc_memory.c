@@ -11,7 +11,8 @@
 #include "base/own.h"
 #include "run_suite.h"
 
-#define MIB ((size_t)1024 * 1024)
+#define KIB ((size_t)1024)
+#define MIB (KIB * 1024)
 
 START_TEST(two_lines_are_added_and_the_second_may_be_missing)
 {
@@ -19,10 +20,10 @@ START_TEST(two_lines_are_added_and_the_second_may_be_missing)
 
 	ck_assert(proc_memory_parse("Name:\ta\nVmRSS:\t  12 kB\nVmSwap:\t 3 kB\n", "VmRSS",
 				    "VmSwap", &bytes));
-	ck_assert_uint_eq(bytes, 15 * 1024);
+	ck_assert_uint_eq(bytes, 15 * KIB);
 	ck_assert(proc_memory_parse("0-1 [rollup]\nPss:  7 kB\nPss_Dirty: 5 kB\n", "Pss", "SwapPss",
 				    &bytes));
-	ck_assert_uint_eq(bytes, 7 * 1024);
+	ck_assert_uint_eq(bytes, 7 * KIB);
 }
 END_TEST
 

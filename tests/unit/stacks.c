@@ -49,11 +49,12 @@ END_TEST
 
 START_TEST(a_stack_that_is_too_long_is_cut_between_two_functions)
 {
+	static const char line[] = "[<0>] a_function_of_the_kernel+0x1/0x2\n";
 	char text[4000] = "";
 	char stack[STACKS_STACK_MAX];
 
-	for (int i = 0; i < 100; i++)
-		(void)strcat(text, "[<0>] a_function_of_the_kernel+0x1/0x2\n");
+	for (size_t at = 0; at + sizeof(line) <= sizeof(text); at += sizeof(line) - 1)
+		memcpy(text + at, line, sizeof(line));
 	stacks_parse_stack(text, stack);
 	ck_assert_uint_lt(strlen(stack), STACKS_STACK_MAX);
 	ck_assert_str_eq(stack + strlen(stack) - strlen("a_function_of_the_kernel"),
