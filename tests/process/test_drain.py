@@ -90,7 +90,7 @@ def test_an_idle_client_sees_the_end_between_two_requests_after_idle_close(app):
 
 
 def test_a_request_under_way_is_never_cut_before_the_deadline(app):
-    app = app("--drain", "20s", "--idle-close", "200ms", "--watch", "0s")
+    app = app("--drain", "5s", "--idle-close", "200ms", "--watch", "0s")
     with many_kept(app.port, 1) as (client,):
         client._socket.sendall(REQUEST[:-2])
         reload = app.start("reload")

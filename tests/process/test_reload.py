@@ -40,7 +40,7 @@ def generations(app):
 
 def test_every_slot_gets_a_new_worker_and_the_timeline_tells_of_each(app, start_load):
     before = app.family.workers()
-    with served(start_load, app.port):
+    with served(start_load, app.port, app.n_may_lose):
         text = app.reload()
     for words in ("from generation 1 to 2", "web.1: ready", "web.2: ready", "(2 of 2)", "final",
                   "done after"):  # fmt: skip
@@ -103,7 +103,7 @@ def test_an_undo_within_the_window_takes_milliseconds_and_the_old_ones_serve_aga
     before = app.family.wait_whole(2)
     app.reload()
     procs.wait_until(lambda: len(app.in_state("frozen")) == 2, "two that stand still")
-    with served(start_load, app.port):
+    with served(start_load, app.port, app.n_may_lose):
         began = time.monotonic()
         status, _, _ = control.request(f"{app.directory}/web.sock", "POST", "/v1/undo")
         assert status < 300 and time.monotonic() - began < UNDO_S
@@ -120,7 +120,7 @@ def test_an_undo_within_the_window_takes_milliseconds_and_the_old_ones_serve_aga
 
 def test_a_reload_that_runs_can_be_undone(app, start_load):
     before = app.family.wait_whole(2)
-    with served(start_load, app.port):
+    with served(start_load, app.port, app.n_may_lose):
         reload = app.start("reload", "--watch", "60s")
         app.wait_phase("watching")
         code, text = app.berth("undo")
@@ -210,7 +210,7 @@ def test_a_reload_mends_what_is_in_back_off(app, start_load):
     os.kill(app.family.workers()[1][0], signal.SIGKILL)
     app.run.wait_for("no good", count=3)
     app.deploy_good()
-    with served(start_load, app.port):
+    with served(start_load, app.port, app.n_may_lose):
         app.reload()
     assert generations(app) == {1: 2, 2: 2}
     app.run.stop()
@@ -343,7 +343,7 @@ CAREFUL = ("--drain", "2s", "--idle-close", "200ms", "--watch", "1s", "--ready-t
 
 def assert_is_rolled_back(app, start_load, bad):
     before = app.family.wait_whole(2)
-    with served(start_load, app.port):
+    with served(start_load, app.port, app.n_may_lose):
         why, last_words = bad(app)
         text = app.reload(code=reloads.ROLLED_BACK)
         assert why in text and last_words in text, text
@@ -372,7 +372,7 @@ def test_a_canary_that_crashes_on_its_first_request_costs_that_one(steered_app, 
     app = steered_app(*CAREFUL)
     before = app.family.wait_whole(2)
     app.deploy(CRASH.format(port=app.port))
-    with served(start_load, app.port, n_may_fail=1):
+    with served(start_load, app.port, 1 + app.n_may_lose):
         text = app.reload("--canary", "30%", "--watch", "20s", code=reloads.ROLLED_BACK)
     assert "web.1 ended with exit code 5; it wrote last: cannot bear clients" in text, text
     assert "web.2" not in text
@@ -408,7 +408,7 @@ def test_without_steering_there_is_no_canary(berth_run, programs, place, shared)
 @pytest.mark.parametrize("bad", [exits_at_once, is_missing])
 def test_a_bad_deploy_before_more_workers_leaves_those_that_serve(app, start_load, bad):
     before = set(app.family.wait_whole(2).values())
-    with served(start_load, app.port):
+    with served(start_load, app.port, app.n_may_lose):
         bad(app)
         assert app.berth("scale", "3")[0] == 0
         app.wait_said("worker_failed" if bad is is_missing else "worker_started", slot=3)
@@ -455,7 +455,7 @@ def kill_primaries_during(app, reload):
 def test_whenever_a_primary_is_killed_the_reload_goes_on_or_is_rolled_back(app, start_load):
     app.dice = random.Random(3)
     held = app.held()
-    with served(start_load, app.port):
+    with served(start_load, app.port, app.n_may_lose):
         for _ in range(12 if os.environ.get("BERTH_TEST_LONG") else 3):
             reload = app.start("reload")
             kill_primaries_during(app, reload)
@@ -472,7 +472,7 @@ def test_whenever_a_primary_is_killed_the_reload_goes_on_or_is_rolled_back(app, 
 
 
 def test_when_the_keeper_is_killed_a_reload_goes_on(app, start_load):
-    with served(start_load, app.port):
+    with served(start_load, app.port, app.n_may_lose):
         reload = app.start("reload", "--watch", "1s")
         app.wait_phase("watching")
         app.family.kill_keeper()
@@ -485,7 +485,7 @@ def test_when_the_keeper_is_killed_a_reload_goes_on(app, start_load):
 
 
 def test_an_upgrade_during_a_reload_takes_nothing_from_it(app, start_load):
-    with served(start_load, app.port):
+    with served(start_load, app.port, app.n_may_lose):
         reload = app.start("reload", "--watch", "1s", "--json")
         app.wait_phase("watching")
         assert app.berth("upgrade")[0] == 0
@@ -510,7 +510,7 @@ def test_a_new_one_that_dies_within_the_watch_rolls_the_reload_back(app, start_l
     before = app.family.wait_whole(2)
     reload = app.start("reload", "--watch", "60s")
     app.wait_phase("watching")
-    with served(start_load, app.port, n_may_fail=1):
+    with served(start_load, app.port, 1 + app.n_may_lose):
         victim = next(slot for slot in app.slots() if slot["generation"] == 2)
         os.kill(victim["pid"], signal.SIGKILL)
         code, text = reloads.ended(reload)
