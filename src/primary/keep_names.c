@@ -16,7 +16,10 @@
 /* A run has its process, its two streams, its trapped calls, and a berth. */
 #define NAMES_OF_RUN 5
 
-static const char *const prefixes_of_run[] = { "channel/", "log/", "notify/", "berth/" };
+/* What follows them is one name more, of a run: "log/journal" is of none. */
+static const char *const prefixes_of_run[] = { "channel/", "log/", "notify/" };
+
+#define PREFIX_OF_BERTH    "berth/"
 
 #define PREFIX_OF_EACH_RUN "worker/"
 
@@ -78,8 +81,8 @@ static bool is_of_run(const char *name)
 {
 	for (size_t i = 0; i < sizeof(prefixes_of_run) / sizeof(prefixes_of_run[0]); i++)
 		if (has_prefix(name, prefixes_of_run[i]))
-			return true;
-	return has_prefix(name, PREFIX_OF_EACH_RUN);
+			return strchr(name + strlen(prefixes_of_run[i]), '/');
+	return has_prefix(name, PREFIX_OF_EACH_RUN) || has_prefix(name, PREFIX_OF_BERTH);
 }
 
 bool keep_names_has_room(const struct keep_names *k)

@@ -122,6 +122,7 @@ static void begin_serving(struct process *p, int notify_fd)
 		return;
 	}
 	/* Its calls would wait for ever: without our end they fail. */
+	close_poll(&p->notify_poll, &p->is_notifying, &p->client.notify_fd);
 	drop_fd(&p->client.notify_fd);
 	process_signal_leader(p, SIGKILL);
 }

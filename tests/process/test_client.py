@@ -158,7 +158,7 @@ def test_a_signal_is_sent_by_slot_and_name(stand, ask):
     assert ask("kill", "1").stdout == "slot 1: signal 15 is sent to pid 1001\n"
     assert stand.line() == "kill 1 with 15"
     done = ask("kill", "100")
-    assert (done.returncode, done.stderr) == (FAILED, "berth kill: There is no slot 100.\n")
+    assert (done.returncode, done.stderr) == (USAGE, "berth kill: There is no slot 100.\n")
 
 
 @pytest.mark.parametrize(

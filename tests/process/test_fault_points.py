@@ -331,7 +331,7 @@ def live_with(place, tier, held, fault):
 def lives_at(point, undisturbed):
     """The lives to be lived, as arguments of live_with()."""
     for tier, (passages, held) in undisturbed.items():
-        for n in spread(passages[point], 8 + passages[point] // 16):
+        for n in spread(passages[point], 6 + passages[point] // 32):
             yield tier, held, f"{point}:{n}"
 
 

@@ -150,7 +150,7 @@ def test_events_say_who_asked_for_what(web):
     assert {each["worker"]["slot"] for each in started[:2]} == {1, 2}
     assert "asked_by" not in started[0]
     done = web.ask("scale", "+1000")
-    assert done.returncode == FAILED
+    assert done.returncode == USAGE
     last = web.get("/v1/events")["events"][-1]
     assert (last["event"], last["level"]) == ("not_done", "warning")
     web.run.stop()

@@ -84,6 +84,18 @@ START_TEST(runs_that_have_just_begun_count_as_what_they_will_have)
 }
 END_TEST
 
+START_TEST(what_belongs_to_no_run_takes_nothing_of_what_a_run_will_have)
+{
+	const char *const begun[] = { "worker", NULL };
+	const size_t n_max = (keep_names_init(&names, 100), names.n_max);
+
+	ck_assert_int_eq(keep_names_add(&names, "log/journal"), 0);
+	ck_assert_int_eq(keep_names_add(&names, "notify/socket"), 0);
+	ck_assert_uint_le(2 + 5 * n_runs_until_full(begun), n_max);
+	keep_names_done(&names);
+}
+END_TEST
+
 START_TEST(with_fewer_files_than_a_primary_needs_there_is_room_for_nothing)
 {
 	keep_names_init(&names, 8);
@@ -107,6 +119,7 @@ int main(void)
 		what_is_added_twice_counts_once_and_what_is_dropped_does_not_count,
 		a_full_list_takes_what_is_there_and_nothing_new,
 		runs_that_have_just_begun_count_as_what_they_will_have,
+		what_belongs_to_no_run_takes_nothing_of_what_a_run_will_have,
 		with_fewer_files_than_a_primary_needs_there_is_room_for_nothing,
 		with_any_number_of_files_there_is_no_more_room_than_the_keeper_has,
 	};
