@@ -19,7 +19,7 @@
 /* What follows them is one name more, of a run: "log/journal" is of none. */
 static const char *const prefixes_of_run[] = { "channel/", "log/", "notify/" };
 
-#define PREFIX_OF_BERTH    "berth/"
+#define PREFIX_OF_BERTH "berth/"
 
 #define PREFIX_OF_EACH_RUN "worker/"
 
