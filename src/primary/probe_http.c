@@ -2,7 +2,6 @@
  * One request over one connection, by libcurl on the loop. The socket is ours: made
  * and bound before, handed over when curl wants to connect, and closed when it says so.
  */
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "base/container_of.h"
 #include "base/escape.h"
 #include "base/own.h"
+#include "primary/late_curl.h"
 #include "primary/probe_ways.h"
 
 /* An answer's first lines, and what is read of the rest: beyond that the status has to do. */
@@ -24,6 +24,7 @@ struct probe_http {
 	void *owner;
 	const struct probe *probe;
 	const struct addr *target;
+	struct late_curl curl;
 	CURLM *multi;
 	CURL *easy;
 	struct curl_slist *headers;
@@ -43,7 +44,7 @@ static long status_of(const struct probe_http *h)
 {
 	long status = 0;
 
-	(void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)h->curl.easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
 	return status;
 }
 
@@ -64,12 +65,12 @@ static enum probe_outcome judge_error(const struct probe_http *h, CURLcode code,
 				      char ret_text[static PROBE_SENTENCE_MAX])
 {
 	enum probe_outcome outcome = PROBE_FAILED;
-	const char *what = curl_easy_strerror(code);
+	const char *what = h->curl.easy_strerror(code);
 	long error = 0;
 
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
-		(void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &error);
+		(void)h->curl.easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &error);
 		return probe_connect_failed((int)error, h->target, ret_text);
 	case CURLE_GOT_NOTHING: what = "connection closed without an answer"; break;
 	case CURLE_RECV_ERROR:
@@ -121,8 +122,8 @@ static void go_on(struct probe_http *h, curl_socket_t fd, int events)
 	int n_running, n_left;
 	CURLMsg *message;
 
-	(void)curl_multi_socket_action(h->multi, fd, events, &n_running);
-	message = curl_multi_info_read(h->multi, &n_left);
+	(void)h->curl.multi_socket_action(h->multi, fd, events, &n_running);
+	message = h->curl.multi_info_read(h->multi, &n_left);
 	if (message && message->msg == CURLMSG_DONE)
 		finish(h, message->data.result);
 }
@@ -241,8 +242,8 @@ static void set_url(struct probe_http *h)
 	/* The interface of a link-local address is no part of a URL. */
 	plain.device = 0;
 	(void)snprintf(url, sizeof(url), "http://%s%s", addr_text(&plain, text), h->probe->what);
-	(void)curl_easy_setopt(h->easy, CURLOPT_URL, url);
-	(void)curl_easy_setopt(h->easy, CURLOPT_ADDRESS_SCOPE, (long)h->target->device);
+	(void)h->curl.easy_setopt(h->easy, CURLOPT_URL, url);
+	(void)h->curl.easy_setopt(h->easy, CURLOPT_ADDRESS_SCOPE, (long)h->target->device);
 	(void)snprintf(h->subject, sizeof(h->subject), "GET %s on %s",
 		       escape_text(h->probe->what, strlen(h->probe->what), shown, sizeof(shown)),
 		       addr_text(h->target, text));
@@ -253,26 +254,26 @@ static void set_options(struct probe_http *h)
 	CURL *e = h->easy;
 
 	set_url(h);
-	(void)curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http");
-	(void)curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-	(void)curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-	(void)curl_easy_setopt(e, CURLOPT_USERAGENT, "berth/" BERTH_VERSION " (probe)");
-	(void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->headers);
-	(void)curl_easy_setopt(e, CURLOPT_PROXY, ""); /* also what the environment says */
-	(void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
-	(void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	(void)curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, h);
-	(void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	(void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, h);
-	(void)curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-	(void)curl_easy_setopt(e, CURLOPT_HEADERDATA, h);
-	(void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-	(void)curl_easy_setopt(e, CURLOPT_WRITEDATA, h);
-	(void)curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	(void)curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-	(void)curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
-	(void)curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+	(void)h->curl.easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http");
+	(void)h->curl.easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+	(void)h->curl.easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	(void)h->curl.easy_setopt(e, CURLOPT_USERAGENT, "berth/" BERTH_VERSION " (probe)");
+	(void)h->curl.easy_setopt(e, CURLOPT_HTTPHEADER, h->headers);
+	(void)h->curl.easy_setopt(e, CURLOPT_PROXY, ""); /* also what the environment says */
+	(void)h->curl.easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	(void)h->curl.easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+	(void)h->curl.easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	(void)h->curl.easy_setopt(e, CURLOPT_OPENSOCKETDATA, h);
+	(void)h->curl.easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+	(void)h->curl.easy_setopt(e, CURLOPT_CLOSESOCKETDATA, h);
+	(void)h->curl.easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+	(void)h->curl.easy_setopt(e, CURLOPT_HEADERDATA, h);
+	(void)h->curl.easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+	(void)h->curl.easy_setopt(e, CURLOPT_WRITEDATA, h);
+	(void)h->curl.multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	(void)h->curl.multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+	(void)h->curl.multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
+	(void)h->curl.multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
 }
 
 int probe_http_new(const struct probe_ask *ask, int fd, struct probe_http **ret_http)
@@ -281,6 +282,10 @@ int probe_http_new(const struct probe_ask *ask, int fd, struct probe_http **ret_
 
 	if (!h)
 		return -ENOMEM;
+	if (late_curl_load(&h->curl) < 0) {
+		free(h);
+		return -ELIBACC;
+	}
 	h->fd = NO_FD;
 	h->over = ask->over;
 	h->owner = ask->owner;
@@ -290,14 +295,14 @@ int probe_http_new(const struct probe_ask *ask, int fd, struct probe_http **ret_
 	h->timer.data = h;
 	h->n_handles = 1;
 	/* No TLS is needed, and to begin with it costs memory and time. Once is enough. */
-	(void)curl_global_init(CURL_GLOBAL_NOTHING);
-	h->multi = curl_multi_init();
-	h->easy = curl_easy_init();
-	h->headers = curl_slist_append(NULL, "Connection: close");
+	(void)h->curl.global_init(CURL_GLOBAL_NOTHING);
+	h->multi = h->curl.multi_init();
+	h->easy = h->curl.easy_init();
+	h->headers = h->curl.slist_append(NULL, "Connection: close");
 	if (h->multi && h->easy && h->headers) {
 		set_options(h);
 		/* Begins with a timer: nothing is sent before the loop goes on. */
-		if (curl_multi_add_handle(h->multi, h->easy) == CURLM_OK) {
+		if (h->curl.multi_add_handle(h->multi, h->easy) == CURLM_OK) {
 			h->fd = fd;
 			*ret_http = h;
 			return 0;
@@ -312,11 +317,11 @@ struct probe_http *probe_http_free(struct probe_http *h)
 	if (!h)
 		return NULL;
 	if (h->multi && h->easy)
-		(void)curl_multi_remove_handle(h->multi, h->easy);
-	curl_easy_cleanup(h->easy);
+		(void)h->curl.multi_remove_handle(h->multi, h->easy);
+	h->curl.easy_cleanup(h->easy);
 	if (h->multi)
-		(void)curl_multi_cleanup(h->multi); /* closes what it has open */
-	curl_slist_free_all(h->headers);
+		(void)h->curl.multi_cleanup(h->multi); /* closes what it has open */
+	h->curl.slist_free_all(h->headers);
 	drop_fd(&h->fd);
 	uv_close((uv_handle_t *)&h->timer, on_closed);
 	return NULL;
