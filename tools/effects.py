@@ -16,7 +16,7 @@ import sys
 # What a successor finds changed. The seats and the record are memory that outlives us.
 EFFECTS = """
     bind listen shutdown setsockopt fchown link unlink write send sendmsg recvmsg rights_send
-    rights_receive fork connect pwritev2 uv_spawn kill curl_multi_socket_action
+    rights_receive fork connect pwritev2 uv_spawn kill
     bpf_map_update_elem bpf_map_delete_elem ring_buffer__consume
     seats_add seats_remove seats_compact
 """.split()
@@ -38,7 +38,7 @@ HARMLESS = re.compile(
     | pipe2 | poll | epoll_\w+ | socket(pair)? | get\w+ | isatty | sysconf | sched_\w+
     | clock_gettime | gmtime_r | process_vm_readv | recv(from)? | waitpid | execve? | execv
     | ioctl | syscall | prctl | setfs[ug]id | setrlimit | setsid | sig\w+ | umask | seccomp_\w+
-    | bpf_object__\w+
+    | dl(open|sym|close) | bpf_object__\w+
     | bpf_map__\w+ | bpf_program__\w+ | bpf_map_lookup_elem | bpf_obj_get_info_by_fd
     | bpf_prog_test_run_opts | libbpf_set_print | ring_buffer__(new|free|epoll_fd)
     | uv_(?!spawn)\w+ | curl_(easy|slist|global)_\w+ | curl_multi_(?!socket_action)\w+
@@ -64,7 +64,6 @@ EXEMPT = {
     "os/spawn.c:install_filter": "runs in the child",
     "primary/broker.c:on_socket": "nobody else has the socket before it is the answer",
     "primary/notify_socket.c": "looks first: what isn't taken yet is there for the next",
-    "primary/probe_http.c": "asks",
     "primary/probe_tcp.c": "asks",
     "primary/process.c:is_reaped": "asks",
     "primary/new_keeper.c:new_keeper_channel": "nobody else has it yet",
