@@ -97,7 +97,7 @@ void worker_back_off(struct worker *w)
 	w->pause_ms = was_cut_off(w) ? 0 : backoff_after(&w->backoff, &death, any_number());
 	if (has_begun(w))
 		say_back_off(w);
-	w->n_restarts++;
+	w->n_restarts += !was_cut_off(w); /* that was our end, not its own */
 	w->deadline_ms = clock_ms() + (int64_t)w->pause_ms;
 	worker_release_process(w);
 	worker_arm(w);
