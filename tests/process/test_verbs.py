@@ -120,7 +120,8 @@ def test_a_restart_of_what_does_not_come_up_again_is_told(berth_run, programs, p
 def test_a_restart_goes_on_when_its_primary_is_killed(web):
     before = web.family.wait_whole(N_WORKERS)
     restart = web.start("restart")
-    web.run.wait_for(event("restarting"))
+    # By then the command has its answer, and looks how far it is.
+    web.run.wait_for(event("worker_stopped"))
     web.family.kill_primary()
     out, err = restart.communicate(timeout=30)
     assert restart.returncode == 0, (out, err)
