@@ -10,24 +10,21 @@
 #include <linux/capability.h>
 #include <malloc.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "base/own.h"
 #include "bpf/steer.skel.h"
 #include "os/fault.h"
+#include "os/kernel_table.h"
 
 struct steer {
 	struct steer_fds fds;
 	struct ring_buffer *news;
 	bool sees_queues;
 	int queue_error;
-	struct steer_port *ports;
-	struct steer_berth *berths;
+	struct kernel_table *ports;
+	struct kernel_table *berths;
 };
-
-#define PORTS_BYTES  (sizeof(struct steer_port) * STEER_PORTS_MAX)
-#define BERTHS_BYTES (sizeof(struct steer_berth) * STEER_BERTHS_MAX)
 
 bool steer_is_permitted(void)
 {
@@ -71,16 +68,6 @@ static struct steer_skeleton *load(bool sees_queues)
 	return b;
 }
 
-static int map_table(int map_fd, size_t size_bytes, void *ret_table)
-{
-	void *p = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	*(void **)ret_table = p;
-	return 0;
-}
-
 static int keep_fd(int fd, int *ret_fd)
 {
 	int kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -108,10 +95,12 @@ static int read_news(struct steer *s)
 /* What descriptors cannot do: reading and writing the tables, and hearing the program call. */
 static int use(struct steer *s)
 {
-	int r = map_table(s->fds.ports, PORTS_BYTES, &s->ports);
+	int r = kernel_table_new(s->fds.ports, sizeof(struct steer_port), STEER_PORTS_MAX,
+				 &s->ports);
 
 	if (r == 0)
-		r = map_table(s->fds.berths, BERTHS_BYTES, &s->berths);
+		r = kernel_table_new(s->fds.berths, sizeof(struct steer_berth), STEER_BERTHS_MAX,
+				     &s->berths);
 	if (r == 0)
 		r = read_news(s);
 	return r;
@@ -233,10 +222,8 @@ struct steer *steer_free(struct steer *s)
 {
 	if (!s)
 		return NULL;
-	if (s->ports)
-		(void)munmap(s->ports, PORTS_BYTES);
-	if (s->berths)
-		(void)munmap(s->berths, BERTHS_BYTES);
+	s->ports = kernel_table_free(s->ports);
+	s->berths = kernel_table_free(s->berths);
 	ring_buffer__free(s->news);
 	drop_fds(&s->fds);
 	free(s);
@@ -255,12 +242,32 @@ int steer_queue_error(const struct steer *s)
 
 struct steer_port *steer_port(struct steer *s, uint32_t id)
 {
-	return &s->ports[id];
+	return kernel_table_at(s->ports, id);
+}
+
+int steer_show_port(struct steer *s, uint32_t id)
+{
+	return kernel_table_show(s->ports, id);
+}
+
+void steer_hide_port(struct steer *s, uint32_t id)
+{
+	kernel_table_hide(s->ports, id);
 }
 
 struct steer_berth *steer_berth(struct steer *s, uint32_t berth)
 {
-	return &s->berths[berth];
+	return kernel_table_at(s->berths, berth);
+}
+
+int steer_show_berth(struct steer *s, uint32_t berth)
+{
+	return kernel_table_show(s->berths, berth);
+}
+
+void steer_hide_berth(struct steer *s, uint32_t berth)
+{
+	kernel_table_hide(s->berths, berth);
 }
 
 int steer_attach(const struct steer *s, int fd)

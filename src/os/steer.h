@@ -60,10 +60,21 @@ bool steer_sees_queues(const struct steer *s);
 /* Why not: the errno of the program that would. 0 where it does. */
 int steer_queue_error(const struct steer *s);
 
-/* The table of port @id, below STEER_PORTS_MAX; shared with the running program. */
+/*
+ * steer_show_port - have the table of port @id in our memory, until it's hidden as many times
+ *
+ * Returns 0 or -errno. The same for the counters of a berth.
+ */
+int steer_show_port(struct steer *s, uint32_t id);
+void steer_hide_port(struct steer *s, uint32_t id);
+
+int steer_show_berth(struct steer *s, uint32_t berth);
+void steer_hide_berth(struct steer *s, uint32_t berth);
+
+/* The table of port @id, below STEER_PORTS_MAX and shown; shared with the running program. */
 struct steer_port *steer_port(struct steer *s, uint32_t id);
 
-/* The counters of @berth, below STEER_BERTHS_MAX; shared with the running program. */
+/* The counters of @berth, below STEER_BERTHS_MAX and shown; shared with the running program. */
 struct steer_berth *steer_berth(struct steer *s, uint32_t berth);
 
 /* Makes the group of the listening socket @fd obey the program. 0 or -errno. */

@@ -38,6 +38,7 @@ static void retire(struct port *port, struct berth **at)
 		leaving_add_berth(p->leaving, b->index);
 	else
 		berth_indices_give_back(p->indices, b->index);
+	steer_hide_berth(p->steer, b->index);
 	free(b);
 	keep_save(p->keep);
 	if (!port->berths)
@@ -96,7 +97,12 @@ static int add(struct port *port, int fd, const struct sock_facts *facts,
 	if (b->index == BERTH_INDEX_NONE)
 		r = -ENOBUFS;
 	if (r == 0)
+		r = steer_show_berth(p->steer, b->index);
+	if (r == 0) {
 		r = copy(p, b, fd);
+		if (r < 0)
+			steer_hide_berth(p->steer, b->index);
+	}
 	if (r < 0) {
 		if (b->index != BERTH_INDEX_NONE)
 			berth_indices_give_back(p->indices, b->index);
@@ -370,6 +376,8 @@ void berths_free(struct port *port)
 
 		port->berths = b->next;
 		berth_indices_give_back(port->ports->indices, b->index);
+		if (port->ports->steer)
+			steer_hide_berth(port->ports->steer, b->index);
 		if (b->is_copied)
 			keep_drop(port->ports->keep, "berth/%u", (unsigned)b->index);
 		free(b);

@@ -335,6 +335,23 @@ void port_remains_store_steering(struct ports *p)
 		(void)keep_store(p->keep, fds->holders, "steer/holders");
 }
 
+/* What the ports that we have resumed say to the program, and it to them. */
+static int show_tables(const struct ports *p, struct steer *steer)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < PORT_TABLE_MAX; i++) {
+		const struct port *port = p->at[i];
+
+		if (!port || port->kind != PORT_STEERED)
+			continue;
+		r = steer_show_port(steer, port->id);
+		for (const struct berth *b = port->berths; r == 0 && b; b = b->next)
+			r = steer_show_berth(steer, b->index);
+	}
+	return r;
+}
+
 int port_remains_take_steering(struct ports *p, struct steer **ret_steer)
 {
 	struct steer_fds fds = {
@@ -347,5 +364,15 @@ int port_remains_take_steering(struct ports *p, struct steer **ret_steer)
 		.holders = keep_take(p->keep, "steer/holders"),
 	};
 
-	return steer_resume(&fds, ret_steer);
+	struct steer *steer = NULL;
+	int r = steer_resume(&fds, &steer);
+
+	if (r == 0)
+		r = show_tables(p, steer);
+	if (r < 0) {
+		(void)steer_free(steer);
+		return r;
+	}
+	*ret_steer = steer;
+	return 0;
 }

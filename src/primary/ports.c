@@ -75,13 +75,15 @@ static struct port *port_free(struct port *port)
 
 	if (port->watch)
 		anchor_watch_stop(port);
+	berths_free(port);
 	if (port->kind == PORT_STEERED) {
 		/* Before there's the program again, a port without its socket goes, too. */
-		if (p->steer)
+		if (p->steer) {
 			(void)steer_clear_key(p->steer, port_addr(port));
+			steer_hide_port(p->steer, port->id);
+		}
 		berth_indices_give_back(p->indices, port->anchor);
 	}
-	berths_free(port);
 	unix_path_done(&port->path);
 	forget(port);
 	drop_fd(&port->fd);
@@ -157,16 +159,22 @@ struct port *ports_find(struct ports *p, const struct addr *a)
 static int begin_steering(struct port *port)
 {
 	struct ports *p = port->ports;
-	struct steer_port *table = steer_port(p->steer, port->id);
-	uint32_t anchor = berth_indices_take(p->indices);
-	int r;
+	struct steer_port *table;
+	uint32_t anchor;
+	int r = steer_show_port(p->steer, port->id);
 
-	if (anchor == BERTH_INDEX_NONE)
+	if (r < 0)
+		return r;
+	anchor = berth_indices_take(p->indices);
+	if (anchor == BERTH_INDEX_NONE) {
+		steer_hide_port(p->steer, port->id);
 		return -ENOBUFS;
+	}
 	/* First, so that a successor goes on where we ended, with the same index. */
 	port->kind = PORT_STEERED;
 	port->anchor = anchor;
 	keep_save(p->keep);
+	table = steer_port(p->steer, port->id);
 	memset(table, 0, sizeof(*table));
 	table->policy = ports_policy(p);
 	table->anchor = anchor;
@@ -179,6 +187,7 @@ static int begin_steering(struct port *port)
 	if (r < 0) {
 		(void)steer_clear_key(p->steer, port_addr(port));
 		berth_indices_give_back(p->indices, anchor);
+		steer_hide_port(p->steer, port->id);
 		port->kind = PORT_HELD;
 	}
 	return r;
