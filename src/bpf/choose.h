@@ -16,6 +16,11 @@
  * ran a moment ago is still in the caches. The next is the favourite after a few
  * connections, and after a pause: so shares are even.
  *
+ * Sticky gives each source address a rank of its own for each slot and takes the
+ * highest: when a slot comes or goes, only its own clients move. Weighted keeps for
+ * each berth what it was given, divided by its weight, and takes the least. Both
+ * pass over a berth where many wait, as long as there's another.
+ *
  * The other policies take the berth that the flow's hash names, or the shorter
  * queue of two that chance names, and the next open one if that one is closed.
  */
@@ -41,10 +46,16 @@
 
 #define CHOOSE_LOAD_MAX 0x7ffffffeu /* connections; less than QUEUE_CLOSED when doubled */
 
+#define CHOOSE_STALLED_QUEUE 16          /* as many wait where nobody comes for them */
+#define CHOOSE_STALLED       0x80000000u /* beyond every rank of one that isn't stalled */
+
+#define CHOOSE_STRIDE (1u << 20) /* by which a pass of weight 1 rises */
+
 typedef __u32 choose_queue_fn(__u32 berth);
 
 struct choose_input {
 	__u32 hash;   /* the flow's, from the kernel */
+	__u32 source; /* sticky: of its source address alone, well mixed or not */
 	__u32 random; /* fresh for each connection */
 	__u64 now_ns;
 };
@@ -108,6 +119,43 @@ choose_inline __u32 choose_favourite(struct steer_port *p, __u32 n, __u64 now_ns
 	return turn / CHOOSE_FAVOUR_MAX % n;
 }
 
+/* Each of the bits of @x has a part in each of the bits that are returned. */
+choose_inline __u32 choose_mix(__u32 x)
+{
+	x = (x ^ x >> 16) * 0x7feb352du;
+	x = (x ^ x >> 15) * 0x846ca68bu;
+	return x ^ x >> 16;
+}
+
+/* What sticky compares, in place of a queue's depth: the least is the highest of the ranks. */
+choose_inline __u32 choose_sticky(__u32 source, __u32 slot, __u32 queue)
+{
+	__u32 rank = choose_mix(choose_mix(source) ^ slot * 0x9e3779b9u);
+
+	return (queue >= CHOOSE_STALLED_QUEUE ? CHOOSE_STALLED : 0) |
+	       (~rank & ~CHOOSE_STALLED) >> 1;
+}
+
+/* What weighted compares: how far a berth's pass is ahead. One that was away isn't behind. */
+choose_inline __u32 choose_weighted(__u32 pass, __u32 latest, __u32 queue)
+{
+	__s32 ahead = (__s32)(pass - latest);
+	__u32 rank = ahead > 0 ? (__u32)ahead : 0;
+
+	return (queue >= CHOOSE_STALLED_QUEUE ? CHOOSE_STALLED : 0) | rank >> 1;
+}
+
+/* Weighted: @b was given a connection of @p. */
+choose_inline void choose_charge(struct steer_port *p, struct steer_berth *b)
+{
+	__u32 pass = b->pass;
+
+	if ((__s32)(pass - p->turn) < 0)
+		pass = p->turn; /* it was away, and makes up for nothing */
+	p->turn = pass;
+	b->pass = pass + CHOOSE_STRIDE / (b->weight ? b->weight : 1);
+}
+
 /*
  * What balanced compares, in place of a queue's depth: the fewer connections the
  * better, and of as many none that waits in the queue. A counter that was wrong
@@ -129,6 +177,8 @@ choose_inline __u32 choose_start(struct steer_port *p, __u32 n, const struct cho
 		return choose_favourite(p, n, in->now_ns);
 	if (p->policy == STEER_HASH)
 		return (__u64)in->hash * n >> 32;
+	if (p->policy == STEER_STICKY || p->policy == STEER_WEIGHTED)
+		return 0;
 	if (p->policy == STEER_RANDOM_TWO)
 		return choose_shorter_of_two(p, n, in->random, queue);
 	return __sync_fetch_and_add(&p->turn, 1) % n;
@@ -142,6 +192,8 @@ choose_inline __u32 choose_start(struct steer_port *p, __u32 n, const struct cho
 struct choose_scan {
 	const struct steer_port *port;
 	__u64 now_ns;
+	__u32 policy;
+	__u32 source;
 	__u32 n;         /* seats */
 	__u32 start;     /* the place where the scan begins */
 	__u32 passed;    /* places passed over on the way to @found */
@@ -150,6 +202,9 @@ struct choose_scan {
 	int wants_empty; /* go on until there is one whose queue is empty */
 	int is_new_turn;
 };
+
+/* What @scan compares of a berth: the less the better, QUEUE_CLOSED for one that is closed. */
+typedef __u32 choose_rank_fn(__u32 berth, const struct choose_scan *scan);
 
 /* Whether the worker whose turn it is was sent something, and has yet to come for it. */
 choose_inline int choose_turn_lasts(const struct steer_port *p, __u32 n, __u64 now_ns,
@@ -173,12 +228,14 @@ choose_inline __u32 choose_begin(struct steer_port *p, const struct choose_input
 		n = STEER_SEATS_MAX;
 	ret_scan->port = p;
 	ret_scan->now_ns = in->now_ns;
+	ret_scan->policy = p->policy;
+	ret_scan->source = in->source;
 	ret_scan->n = n;
 	ret_scan->passed = 0;
 	ret_scan->found = CHOOSE_NONE;
 	ret_scan->depth = QUEUE_CLOSED;
 	ret_scan->is_new_turn = p->policy == STEER_ROUND_ROBIN;
-	ret_scan->wants_empty = ret_scan->is_new_turn || p->policy == STEER_BALANCED;
+	ret_scan->wants_empty = ret_scan->is_new_turn || p->policy >= STEER_BALANCED;
 	if (n == 0)
 		return 0;
 	if (ret_scan->is_new_turn && choose_turn_lasts(p, n, in->now_ns, queue)) {
@@ -191,10 +248,11 @@ choose_inline __u32 choose_begin(struct steer_port *p, const struct choose_input
 }
 
 /* Turn @t of the scan; returns 1 when it has found what it wants. */
-choose_inline int choose_look(struct choose_scan *scan, __u32 t, choose_queue_fn *queue)
+choose_inline int choose_look(struct choose_scan *scan, __u32 t, choose_rank_fn *rank)
 {
 	__u32 i = (scan->start + t) % scan->n; /* choose_begin() sees to it that there is a seat */
-	__u32 depth = choose_queue_at(scan->port, i, queue);
+	__u64 seat = choose_seat_at(scan->port, i);
+	__u32 depth = seat ? rank(STEER_SEAT_BERTH(seat), scan) : QUEUE_CLOSED;
 
 	/* QUEUE_CLOSED is deeper than any queue; of equal ones the first has its turn. */
 	if (depth >= scan->depth)
@@ -228,13 +286,13 @@ choose_inline __u32 choose_end(struct steer_port *p, const struct choose_scan *s
  * CHOOSE_SCAN_MAX seats: then the anchor takes it.
  */
 choose_inline __u32 choose_seat(struct steer_port *p, const struct choose_input *in,
-				choose_queue_fn *queue)
+				choose_queue_fn *queue, choose_rank_fn *rank)
 {
 	struct choose_scan scan;
 	__u32 n_turns = choose_begin(p, in, queue, &scan);
 
 	for (__u32 t = 0; t < n_turns; t++)
-		if (choose_look(&scan, t, queue))
+		if (choose_look(&scan, t, rank))
 			break;
 	return choose_end(p, &scan);
 }

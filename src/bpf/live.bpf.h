@@ -70,10 +70,9 @@ static __always_inline void begin_connection(struct bpf_sock_ops *o, struct stee
 {
 	struct steer_berth *b = counters_now(o, mark);
 
-	if (!b)
-		return;
-	mark->is_live = 1;
-	__sync_fetch_and_add(&b->live, 1);
+	mark->is_live = 1; /* also the anchor's, which is counted when it's handed on */
+	if (b)
+		__sync_fetch_and_add(&b->live, 1);
 	bpf_sock_ops_cb_flags_set(o, o->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }
 
@@ -118,9 +117,12 @@ int count_connections(struct bpf_sock_ops *o)
 	return 1;
 }
 
-/* A closing listener hands on what the selecting program was asked about, to @to at @index. */
-static __always_inline void move_connection(struct sk_reuseport_md *md, __u32 index,
-					    struct steer_berth *to)
+/*
+ * A closing listener hands on what the selecting program was asked about, to
+ * @to at @index. The anchor is no berth: what it hands on was not counted yet.
+ */
+static __always_inline void move_connection(struct sk_reuseport_md *md, struct steer_port *port,
+					    __u32 index, struct steer_berth *to)
 {
 	struct steer_mark mark = { .listener = to->listener, .berth = index };
 	struct bpf_sock *connection = md->migrating_sk;
@@ -135,9 +137,12 @@ static __always_inline void move_connection(struct sk_reuseport_md *md, __u32 in
 	at = bpf_map_lookup_elem(&steer_listeners, &cookie);
 	if (at)
 		from = bpf_map_lookup_elem(&steer_berths, at);
-	if (!from || from->listener != cookie)
-		return;
-	__sync_fetch_and_add(&from->migrated_out, 1);
+	if (from && from->listener != cookie)
+		from = NULL;
+	if (from)
+		__sync_fetch_and_add(&from->migrated_out, 1);
+	else
+		__sync_fetch_and_add(&port->from_anchor, 1);
 	/* What isn't a connection yet will get the mark of the listener that it ends at. */
 	if (connection->state == NEW_SYN_RECV)
 		return;
@@ -146,7 +151,8 @@ static __always_inline void move_connection(struct sk_reuseport_md *md, __u32 in
 		return;
 	if (connection->state != BPF_TCP_ESTABLISHED && connection->state != BPF_TCP_CLOSE_WAIT)
 		return;
-	__sync_fetch_and_add(&from->live, -1);
+	if (from)
+		__sync_fetch_and_add(&from->live, -1);
 	__sync_fetch_and_add(&to->live, 1);
 }
 

@@ -165,28 +165,45 @@ static __always_inline __u32 queue_unseen(__u32 berth)
 	return berth < STEER_BERTHS_MAX ? QUEUE_UNKNOWN : QUEUE_CLOSED;
 }
 
-static __always_inline __s64 live_at(__u32 berth)
+static __always_inline __u32 handshakes_at(struct sock *socket)
 {
-	struct steer_berth *b = bpf_map_lookup_elem(&steer_berths, &berth);
+	struct inet_connection_sock *listener =
+		bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct inet_connection_sock));
 
-	return b ? b->live : 0;
+	return listener->icsk_accept_queue.qlen.counter;
 }
 
-static __always_inline __u32 load_seen(__u32 berth)
+/* What the policy compares, of a berth that is open. */
+static __always_inline __u32 rank_of(__u32 berth, const struct choose_scan *scan, __u32 queue,
+				     __u32 n_handshakes)
+{
+	struct steer_berth *b;
+
+	if (scan->policy < STEER_BALANCED)
+		return queue;
+	b = bpf_map_lookup_elem(&steer_berths, &berth);
+	if (!b)
+		return QUEUE_CLOSED;
+	if (scan->policy == STEER_STICKY)
+		return choose_sticky(scan->source, b->slot, queue);
+	if (scan->policy == STEER_WEIGHTED)
+		return choose_weighted(b->pass, scan->port->turn, queue);
+	return choose_load(b->live, n_handshakes, queue);
+}
+
+static __always_inline __u32 rank_seen(__u32 berth, const struct choose_scan *scan)
 {
 	struct sock *socket = socket_at(berth);
-	struct inet_connection_sock *listener;
 
 	if (!socket || holders_of(socket) <= 1)
 		return QUEUE_CLOSED;
-	listener = bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct inet_connection_sock));
-	return choose_load(live_at(berth), listener->icsk_accept_queue.qlen.counter,
-			   socket->sk_ack_backlog);
+	return rank_of(berth, scan, socket->sk_ack_backlog,
+		       scan->policy == STEER_BALANCED ? handshakes_at(socket) : 0);
 }
 
-static __always_inline __u32 load_unseen(__u32 berth)
+static __always_inline __u32 rank_unseen(__u32 berth, const struct choose_scan *scan)
 {
-	return berth < STEER_BERTHS_MAX ? choose_load(live_at(berth), 0, 0) : QUEUE_CLOSED;
+	return berth < STEER_BERTHS_MAX ? rank_of(berth, scan, QUEUE_UNKNOWN, 0) : QUEUE_CLOSED;
 }
 
 static __always_inline struct steer_port *port_of(struct sk_reuseport_md *md)
@@ -214,18 +231,22 @@ static __always_inline struct steer_port *port_of(struct sk_reuseport_md *md)
 	return id ? bpf_map_lookup_elem(&steer_ports, id) : NULL;
 }
 
-static __always_inline void count(struct sk_reuseport_md *md, __u32 index)
+static __always_inline void count(struct sk_reuseport_md *md, struct steer_port *port, __u32 index)
 {
 	struct steer_berth *b = bpf_map_lookup_elem(&steer_berths, &index);
 
 	if (!b)
 		return;
+	if (port->policy == STEER_WEIGHTED)
+		choose_charge(port, b);
 	if (!md->migrating_sk) {
 		__sync_fetch_and_add(&b->steered, 1);
+		__sync_fetch_and_add(&port->steered, 1);
 		return;
 	}
 	__sync_fetch_and_add(&b->migrated_in, 1);
-	move_connection(md, index, b);
+	__sync_fetch_and_add(&port->migrated, 1);
+	move_connection(md, port, index, b);
 	/* The kernel puts it into the queue there, but wakes nobody: the primary must. */
 	call_primary(index);
 }
@@ -257,22 +278,32 @@ typedef long loop_fn(__u32 t, void *context);
 
 static long look_by_queue(__u32 t, void *scan)
 {
-	return choose_look(scan, t, queue_seen);
-}
-
-static long look_by_load(__u32 t, void *scan)
-{
-	return choose_look(scan, t, load_seen);
-}
-
-static long look_by_load_unseen(__u32 t, void *scan)
-{
-	return choose_look(scan, t, load_unseen);
+	return choose_look(scan, t, rank_seen);
 }
 
 static long look_by_turn(__u32 t, void *scan)
 {
-	return choose_look(scan, t, queue_unseen);
+	return choose_look(scan, t, rank_unseen);
+}
+
+/*
+ * A number of the source address alone. What has no packet that we could read
+ * has been with a worker already, and goes by its flow.
+ */
+static __always_inline __u32 source_of(struct sk_reuseport_md *md)
+{
+	__u32 words[4] = {};
+
+	if (md->migrating_sk)
+		return md->hash;
+	if (md->eth_protocol == bpf_htons(ETH_P_IP)) {
+		if (bpf_skb_load_bytes_relative(md, 12, words, sizeof(words[0]), BPF_HDR_START_NET))
+			return md->hash;
+		return words[0];
+	}
+	if (bpf_skb_load_bytes_relative(md, 8, words, sizeof(words), BPF_HDR_START_NET))
+		return md->hash;
+	return choose_mix(choose_mix(choose_mix(words[0]) ^ words[1]) ^ words[2]) ^ words[3];
 }
 
 /* Sends the connection to the berth that is chosen; 1 when there's nothing more to try. */
@@ -284,11 +315,14 @@ static __always_inline long try_berth(struct passage *way, choose_queue_fn *queu
 		.now_ns = bpf_ktime_get_ns(),
 	};
 	struct choose_scan scan;
-	__u32 n_turns = choose_begin(way->port, &in, queue, &scan);
+	__u32 n_turns;
 	__u64 seat;
 	__u32 index;
 	__u32 i;
 
+	if (way->port->policy == STEER_STICKY)
+		in.source = source_of(way->md);
+	n_turns = choose_begin(way->port, &in, queue, &scan);
 	bpf_loop(n_turns, look, &scan, 0);
 	i = choose_end(way->port, &scan);
 	seat = choose_seat_at(way->port, i);
@@ -296,7 +330,7 @@ static __always_inline long try_berth(struct passage *way, choose_queue_fn *queu
 	if (!seat)
 		return 1;
 	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) == 0) {
-		count(way->md, index);
+		count(way->md, way->port, index);
 		way->is_done = 1;
 		return 1;
 	}
@@ -347,26 +381,20 @@ static __always_inline void try_canary(struct passage *way)
 		return;
 	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) != 0)
 		return;
-	count(way->md, index);
+	count(way->md, way->port, index);
 	way->is_done = 1;
 }
 
 static long try_by_queue(__u32 t, void *way)
 {
-	struct passage *p = way;
-
 	(void)t;
-	return p->port->policy == STEER_BALANCED ? try_berth(p, load_seen, look_by_load)
-						 : try_berth(p, queue_seen, look_by_queue);
+	return try_berth(way, queue_seen, look_by_queue);
 }
 
 static long try_by_turn(__u32 t, void *way)
 {
-	struct passage *p = way;
-
 	(void)t;
-	return p->port->policy == STEER_BALANCED ? try_berth(p, load_unseen, look_by_load_unseen)
-						 : try_berth(p, queue_unseen, look_by_turn);
+	return try_berth(way, queue_unseen, look_by_turn);
 }
 
 static __always_inline int pass_to_anchor(struct passage *way)
@@ -382,6 +410,14 @@ static __always_inline int pass_to_anchor(struct passage *way)
 		__asm__ volatile("" : : : "memory");
 		return SK_PASS;
 	}
+	/*
+	 * Nobody holds an anchor: primary and keeper have died. The copies of berths'
+	 * sockets are gone with them, so whoever holds one now is the worker.
+	 */
+	if (!way->port->is_ending)
+		bpf_loop(CLOSED_BERTHS_MAX, try_by_turn, way, 0);
+	if (way->is_done)
+		return SK_PASS;
 	__sync_fetch_and_add(&way->port->refused, 1);
 	return SK_DROP;
 }

@@ -364,7 +364,7 @@ int steer_clear_key(const struct steer *s, const struct addr *a)
 	return r;
 }
 
-int steer_set_socket(const struct steer *s, uint32_t berth, int fd)
+static int set_socket(const struct steer *s, uint32_t berth, int fd)
 {
 	uint64_t socket = (uint64_t)fd;
 	int r = bpf_map_update_elem(s->fds.sockets, &berth, &socket, BPF_ANY);
@@ -373,29 +373,42 @@ int steer_set_socket(const struct steer *s, uint32_t berth, int fd)
 	return r;
 }
 
-/* All counters of the berth from 0, and those of no listener but this one. */
-static int begin_counters(struct steer *s, uint32_t berth, uint64_t cookie)
+/* All counters of the place from 0, and those of no listener but this one. */
+static int begin_counters(struct steer *s, const struct steer_place *place)
 {
-	struct steer_berth *counters = steer_berth(s, berth);
+	struct steer_berth *counters = steer_berth(s, place->berth);
+	int r;
 
 	if (counters->listener)
 		(void)bpf_map_delete_elem(s->fds.listeners, &counters->listener);
+	fault_point("steer_forget_listener");
 	memset(counters, 0, sizeof(*counters));
-	__atomic_store_n(&counters->listener, cookie, __ATOMIC_RELEASE);
-	fault_point("steer_begin_counters");
-	return bpf_map_update_elem(s->fds.listeners, &cookie, &berth, BPF_ANY);
+	counters->slot = place->slot;
+	counters->weight = place->weight;
+	__atomic_store_n(&counters->listener, place->cookie, __ATOMIC_RELEASE);
+	r = bpf_map_update_elem(s->fds.listeners, &place->cookie, &place->berth, BPF_ANY);
+	fault_point("steer_note_listener");
+	return r;
 }
 
-int steer_begin_berth(struct steer *s, uint32_t berth, int fd, uint64_t cookie)
+int steer_set_anchor(const struct steer *s, uint32_t berth, int fd)
 {
-	const struct steer_mark mark = { .listener = cookie, .berth = berth };
-	int r = begin_counters(s, berth, cookie);
+	const struct steer_mark mark = { .listener = STEER_ANCHOR, .berth = berth };
+	int r = bpf_map_update_elem(s->fds.marks, &fd, &mark, BPF_ANY);
 
-	fault_point("steer_note_listener");
+	fault_point("steer_mark_anchor");
+	return r < 0 ? r : set_socket(s, berth, fd);
+}
+
+int steer_begin_berth(struct steer *s, const struct steer_place *place, int fd)
+{
+	const struct steer_mark mark = { .listener = place->cookie, .berth = place->berth };
+	int r = begin_counters(s, place);
+
 	if (r == 0)
 		r = bpf_map_update_elem(s->fds.marks, &fd, &mark, BPF_ANY);
 	fault_point("steer_mark");
-	return r < 0 ? r : steer_set_socket(s, berth, fd);
+	return r < 0 ? r : set_socket(s, place->berth, fd);
 }
 
 int steer_clear_socket(const struct steer *s, uint32_t berth)

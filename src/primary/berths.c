@@ -55,11 +55,23 @@ static int seat(struct port *port, struct berth *b)
 	return 0;
 }
 
+int berth_put(struct ports *p, const struct berth *b, int fd)
+{
+	const struct steer_place place = {
+		.berth = b->index,
+		.cookie = b->cookie,
+		.slot = b->owner.slot,
+		.weight = app_weight(p->config, b->owner.slot),
+	};
+
+	return steer_begin_berth(p->steer, &place, fd);
+}
+
 /* Puts @b behind its index in the maps, and gives it a seat. */
 static int put_in_maps(struct port *port, struct berth *b, int fd)
 {
 	struct ports *p = port->ports;
-	int r = steer_begin_berth(p->steer, b->index, fd, b->cookie);
+	int r = berth_put(p, b, fd);
 
 	if (r < 0)
 		return r;

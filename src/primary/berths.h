@@ -73,6 +73,9 @@ void berths_close_worker(struct ports *p, uint64_t run);
 size_t berths_sweep(struct port *port);
 void berths_sweep_all(struct ports *p);
 
+/* Puts @b's socket @fd behind its index in the steering maps; returns as steer_begin_berth(). */
+int berth_put(struct ports *p, const struct berth *b, int fd);
+
 /* Gives the keeper a copy of @b's socket, taken from the worker. */
 void berth_store(struct ports *p, struct berth *b);
 

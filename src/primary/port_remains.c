@@ -203,7 +203,7 @@ int port_remains_resume(struct ports *p, const struct state *s)
 static void note_copies(struct port *port)
 {
 	for (struct berth *b = port->berths; b; b = b->next) {
-		struct steer *steer = port->ports->steer;
+		const struct steer *steer = port->ports->steer;
 		own_fd fd = NO_FD;
 
 		if (keep_leave(port->ports->keep, "berth/%u", (unsigned)b->index))
@@ -213,7 +213,7 @@ static void note_copies(struct port *port)
 		/* One whose worker has ended meanwhile never got a client. */
 		if (steer_socket_cookie(steer, b->index) != b->cookie && b->is_copied &&
 		    berth_borrow(b, &fd) == 0)
-			(void)steer_begin_berth(steer, b->index, fd, b->cookie);
+			(void)berth_put(port->ports, b, fd);
 	}
 }
 
@@ -263,7 +263,7 @@ static void go_on_steered(struct port *port)
 	table->anchor = port->anchor;
 	(void)steer_set_key(steer, port_addr(port), port->id);
 	if (port->fd >= 0) {
-		(void)steer_set_socket(steer, port->anchor, port->fd);
+		(void)steer_set_anchor(steer, port->anchor, port->fd);
 		(void)steer_attach(steer, port->fd);
 	}
 	note_copies(port);

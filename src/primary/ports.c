@@ -23,6 +23,8 @@ enum steer_policy ports_policy(const struct ports *p)
 	/* Where connections aren't counted it's what comes next: tier.c says so. */
 	case POLICY_BALANCED:
 		return steer_counts_connections(p->steer) ? STEER_BALANCED : STEER_ROUND_ROBIN;
+	case POLICY_STICKY: return STEER_STICKY;
+	case POLICY_WEIGHTED: return STEER_WEIGHTED;
 	case POLICY_ROUND_ROBIN: break;
 	}
 	return STEER_ROUND_ROBIN;
@@ -183,7 +185,7 @@ static int begin_steering(struct port *port)
 	table->anchor = anchor;
 	r = steer_set_key(p->steer, port_addr(port), port->id);
 	if (r == 0)
-		r = steer_set_socket(p->steer, anchor, port->fd);
+		r = steer_set_anchor(p->steer, anchor, port->fd);
 	/* Last: from here on the program is asked, and has to know where to. */
 	if (r == 0)
 		r = steer_attach(p->steer, port->fd);
@@ -460,6 +462,7 @@ void ports_stop_catching(struct ports *p)
 		if (!port || port->kind != PORT_STEERED)
 			continue;
 		anchor_watch_stop(port);
+		steer_port(p->steer, port->id)->is_ending = 1;
 		(void)steer_clear_socket(p->steer, port->anchor);
 		forget(port);
 		drop_fd(&port->fd);

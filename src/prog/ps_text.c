@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "prog/ports_text.h"
 #include "prog/words.h"
 
 #define LABEL_MAX (WORDS_SHOWN_MAX + 24)
@@ -103,85 +104,6 @@ static bool print_slots(json_t *app, FILE *out)
 	return true;
 }
 
-struct berth_line {
-	json_int_t slot, n_steered, n_migrated;
-	size_t place; /* as the primary has it: the order in which they were opened */
-};
-
-static int compare_berths(const void *a, const void *b)
-{
-	const struct berth_line *x = a, *y = b;
-
-	if (x->slot != y->slot)
-		return x->slot < y->slot ? -1 : 1;
-	return (x->place > y->place) - (x->place < y->place);
-}
-
-/* By rising slot. Returns NULL for what is no list of berths, or without memory. */
-static struct berth_line *read_berths(json_t *berths)
-{
-	size_t n = json_array_size(berths);
-	own_free struct berth_line *lines = calloc(n + 1, sizeof(*lines));
-	json_t *berth;
-	size_t i;
-
-	if (!lines)
-		return NULL;
-	json_array_foreach(berths, i, berth)
-	{
-		lines[i].place = i;
-		if (json_unpack(berth, "{s:I, s:I, s:I}", "slot", &lines[i].slot, "steered",
-				&lines[i].n_steered, "migrated_in", &lines[i].n_migrated) < 0)
-			return NULL;
-	}
-	qsort(lines, n, sizeof(*lines), compare_berths);
-	return take_ptr(lines);
-}
-
-static bool print_port(json_t *port, FILE *out)
-{
-	char address_shown[WORDS_SHOWN_MAX], kind_shown[WORDS_SHOWN_MAX];
-	const char *address, *kind;
-	own_free struct berth_line *lines = NULL;
-	json_t *berths;
-
-	if (json_unpack(port, "{s:s, s:s, s:o}", "address", &address, "kind", &kind, "berths",
-			&berths) < 0)
-		return false;
-	lines = read_berths(berths);
-	if (!lines)
-		return false;
-	(void)words_shown(address, address_shown);
-	(void)words_shown(kind, kind_shown);
-	if (json_array_size(berths) == 0 && json_object_get(port, "slot"))
-		(void)fprintf(out, "%-24s %-8s %5" JSON_INTEGER_FORMAT "\n", address_shown,
-			      kind_shown, words_number(port, "slot"));
-	else if (json_array_size(berths) == 0)
-		(void)fprintf(out, "%-24s %-8s %5s\n", address_shown, kind_shown, "-");
-	for (size_t i = 0; i < json_array_size(berths); i++)
-		(void)fprintf(out,
-			      "%-24s %-8s %5" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
-			      " %12" JSON_INTEGER_FORMAT "\n",
-			      address_shown, kind_shown, lines[i].slot, lines[i].n_steered,
-			      lines[i].n_migrated);
-	return true;
-}
-
-bool ps_text_ports(const json_t *app, FILE *out)
-{
-	const json_t *ports = json_object_get(app, "ports");
-	json_t *port;
-	size_t i;
-
-	if (!json_is_array(ports))
-		return false;
-	if (json_array_size(ports) > 0)
-		(void)fprintf(out, "%-24s %-8s %5s %12s %12s\n", "PORT", "KIND", "SLOT",
-			      "CONNECTIONS", "MIGRATED-IN");
-	json_array_foreach(ports, i, port) if (!print_port(port, out)) return false;
-	return true;
-}
-
 bool ps_text_print(json_t *app, FILE *out)
 {
 	if (!print_app(app, out))
@@ -191,7 +113,7 @@ bool ps_text_print(json_t *app, FILE *out)
 		return false;
 	if (json_array_size(json_object_get(app, "ports")) > 0)
 		(void)fputc('\n', out);
-	return ps_text_ports(app, out);
+	return ports_text_print(json_object_get(app, "ports"), out);
 }
 
 static bool print_connection(json_t *connection, FILE *out)

@@ -73,13 +73,13 @@ static json_t *describe_app(const struct stand *s)
 						      "member", "state", "ready", "generation", 1,
 						      "restarts", 0, "uptime_ms", 61000));
 	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o, s:[{s:s, s:s, s:[{s:i,"
-			 "s:i, s:i}]}]}",
+			 "s:s, s:i, s:i}]}]}",
 			 "name", s->name, "tier", "shared", "generation", 1, "workers",
 			 (int)s->n_workers, "keeper_pid", (int)getppid(), "primary_pid",
 			 (int)getpid(), "version", "9.8.7", "started_at", "2026-01-02T03:04:05Z",
 			 "upgrade", upgrade_state(s), "slots", slots, "ports", "address",
-			 "127.0.0.1:8000", "kind", "tcp", "berths", "slot", 1, "steered", 17,
-			 "migrated_in", 3);
+			 "127.0.0.1:8000", "kind", "tcp", "berths", "slot", 1, "state", "open",
+			 "steered", 17, "migrated_in", 3);
 }
 
 static int scale(void *data, const struct control_peer *who, const struct control_scale *wanted,

@@ -233,7 +233,7 @@ def test_events_are_lines_and_end_when_berth_does(stand, environment, programs, 
 def test_ps_shows_berths_by_slot(stand, ask, directory):
     app = stand.get("/v1/app")[2]
     (port,) = app["ports"]
-    port["berths"] = [{"slot": s, "steered": n, "migrated_in": 0}
+    port["berths"] = [{"slot": s, "state": "open", "steered": n, "migrated_in": 0}
                       for s, n in [(2, 20), (10, 100), (1, 11), (2, 21), (1, 10)]]  # fmt: skip
     body = json.dumps(app).encode()
     with socket.socket(socket.AF_UNIX) as server:
@@ -256,7 +256,7 @@ def test_ps_shows_berths_by_slot(stand, ask, directory):
         primary.join()
     assert done.returncode == DONE, done
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("127.0.0.1:8000")]
-    assert [(row[-3], row[-2]) for row in rows] == [
+    assert [(row[1], row[3]) for row in rows] == [
         ("1", "11"), ("1", "10"), ("2", "20"), ("2", "21"), ("10", "100")
     ]  # fmt: skip
 
@@ -268,7 +268,7 @@ def test_ps_shows_workers_and_ports(stand, ask):
     assert lines[0] == "web: 2 workers wanted, generation 1, shared tier, since 2026-01-02T03:04:05Z"
     assert f"primary {stand.process.pid}" in lines[1]
     assert ["web.2", "1002", "ready", "1", "0", "1", "min"] in [line.split() for line in lines]
-    assert ["127.0.0.1:8000", "tcp", "1", "17", "3"] in [line.split() for line in lines]
+    assert ["127.0.0.1:8000", "1", "open", "17", "-", "-", "-", "3", "-"] in [line.split() for line in lines]
 
 
 def test_ps_json_is_what_the_primary_said(stand, ask):
