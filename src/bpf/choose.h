@@ -170,6 +170,20 @@ choose_inline __u32 choose_load(__s64 live, __u32 n_handshakes, __u32 queue)
 	return n << 1 | (queue > 0);
 }
 
+/*
+ * What is compared of @b, whose queue is as deep: the less the better.
+ *
+ * @key: sticky: the source; weighted: the latest pass; balanced: handshakes on their way
+ */
+choose_inline __u32 choose_rank(const struct steer_berth *b, __u32 policy, __u32 key, __u32 queue)
+{
+	if (policy == STEER_STICKY)
+		return choose_sticky(key, b->slot, queue);
+	if (policy == STEER_WEIGHTED)
+		return choose_weighted(b->pass, key, queue);
+	return choose_load(b->live, key, queue);
+}
+
 choose_inline __u32 choose_start(struct steer_port *p, __u32 n, const struct choose_input *in,
 				 choose_queue_fn *queue)
 {
@@ -193,7 +207,7 @@ struct choose_scan {
 	const struct steer_port *port;
 	__u64 now_ns;
 	__u32 policy;
-	__u32 source;
+	__u32 key;       /* see choose_rank() */
 	__u32 n;         /* seats */
 	__u32 start;     /* the place where the scan begins */
 	__u32 passed;    /* places passed over on the way to @found */
@@ -229,7 +243,9 @@ choose_inline __u32 choose_begin(struct steer_port *p, const struct choose_input
 	ret_scan->port = p;
 	ret_scan->now_ns = in->now_ns;
 	ret_scan->policy = p->policy;
-	ret_scan->source = in->source;
+	ret_scan->key = p->policy == STEER_STICKY ? in->source : 0;
+	if (p->policy == STEER_WEIGHTED)
+		ret_scan->key = p->turn;
 	ret_scan->n = n;
 	ret_scan->passed = 0;
 	ret_scan->found = CHOOSE_NONE;

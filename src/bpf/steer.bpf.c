@@ -173,37 +173,39 @@ static __always_inline __u32 handshakes_at(struct sock *socket)
 	return listener->icsk_accept_queue.qlen.counter;
 }
 
-/* What the policy compares, of a berth that is open. */
-static __always_inline __u32 rank_of(__u32 berth, const struct choose_scan *scan, __u32 queue,
-				     __u32 n_handshakes)
+/*
+ * What the policy compares, of a berth that is open: see choose_rank(). No part of
+ * those that call it, so that the verifier looks at it once, and not on each way
+ * that leads here.
+ */
+__attribute__((noinline)) __u32 steer_rank(__u32 berth, __u32 policy, __u32 key, __u32 queue)
 {
-	struct steer_berth *b;
+	struct steer_berth *b = bpf_map_lookup_elem(&steer_berths, &berth);
 
-	if (scan->policy < STEER_BALANCED)
-		return queue;
-	b = bpf_map_lookup_elem(&steer_berths, &berth);
-	if (!b)
-		return QUEUE_CLOSED;
-	if (scan->policy == STEER_STICKY)
-		return choose_sticky(scan->source, b->slot, queue);
-	if (scan->policy == STEER_WEIGHTED)
-		return choose_weighted(b->pass, scan->port->turn, queue);
-	return choose_load(b->live, n_handshakes, queue);
+	return b ? choose_rank(b, policy, key, queue) : QUEUE_CLOSED;
 }
 
 static __always_inline __u32 rank_seen(__u32 berth, const struct choose_scan *scan)
 {
 	struct sock *socket = socket_at(berth);
+	__u32 key = scan->key;
 
 	if (!socket || holders_of(socket) <= 1)
 		return QUEUE_CLOSED;
-	return rank_of(berth, scan, socket->sk_ack_backlog,
-		       scan->policy == STEER_BALANCED ? handshakes_at(socket) : 0);
+	if (scan->policy < STEER_BALANCED)
+		return socket->sk_ack_backlog;
+	if (scan->policy == STEER_BALANCED)
+		key = handshakes_at(socket);
+	return steer_rank(berth, scan->policy, key, socket->sk_ack_backlog);
 }
 
 static __always_inline __u32 rank_unseen(__u32 berth, const struct choose_scan *scan)
 {
-	return berth < STEER_BERTHS_MAX ? rank_of(berth, scan, QUEUE_UNKNOWN, 0) : QUEUE_CLOSED;
+	if (berth >= STEER_BERTHS_MAX)
+		return QUEUE_CLOSED;
+	if (scan->policy < STEER_BALANCED)
+		return QUEUE_UNKNOWN;
+	return steer_rank(berth, scan->policy, scan->key, QUEUE_UNKNOWN);
 }
 
 static __always_inline struct steer_port *port_of(struct sk_reuseport_md *md)

@@ -40,14 +40,15 @@ static __u32 queue(__u32 berth)
 static __u32 rank(__u32 berth, const struct choose_scan *scan)
 {
 	const __u32 depth = queue(berth);
+	const struct steer_berth b = {
+		.live = (__s64)berth - 2,
+		.slot = berth,
+		.pass = port.turn + depth - berth,
+	};
 
 	if (depth == QUEUE_CLOSED || scan->policy < STEER_BALANCED)
 		return depth;
-	if (scan->policy == STEER_STICKY)
-		return choose_sticky(scan->source, berth, depth);
-	if (scan->policy == STEER_WEIGHTED)
-		return choose_weighted(port.turn + depth - berth, port.turn, depth);
-	return choose_load((__s64)berth - 2, depth, depth);
+	return choose_rank(&b, scan->policy, scan->key, depth);
 }
 
 static void fill_port(const struct head *head, const uint8_t *seats, size_t n_seats)
@@ -106,17 +107,17 @@ static void check_round_robin(__u32 chosen, __u32 turn, __u32 n)
 }
 
 /* No berth in reach ranks before the one that was chosen. */
-static void check_rank(const struct choose_input *in, __u32 chosen, __u32 start, __u32 n)
+static void check_rank(const struct choose_input *in, __u32 chosen, __u32 turn, __u32 n)
 {
 	const struct choose_scan scan = {
 		.port = &port,
 		.policy = port.policy,
-		.source = in->source,
+		.key = port.policy == STEER_STICKY ? in->source : turn,
 	};
 	const __u32 reach = n < CHOOSE_SCAN_MAX ? n : CHOOSE_SCAN_MAX;
 
 	for (__u32 t = 0; t < reach; t++) {
-		const __u64 seat = port.seats[(start + t) % n];
+		const __u64 seat = port.seats[t];
 
 		if (seat && rank(STEER_SEAT_BERTH(seat), &scan) != QUEUE_CLOSED)
 			assert(chosen != CHOOSE_NONE &&
@@ -155,6 +156,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (port.policy == STEER_RANDOM_TWO || port.policy == STEER_HASH)
 		assert(port.turn == head.turn);
 	if (port.policy == STEER_STICKY || port.policy == STEER_WEIGHTED)
-		check_rank(&in, i, 0, n);
+		check_rank(&in, i, head.turn, n);
 	return 0;
 }

@@ -39,11 +39,7 @@ static __u32 rank(__u32 berth, const struct choose_scan *scan)
 
 	if (scan->policy < STEER_BALANCED || depth == QUEUE_CLOSED)
 		return depth;
-	if (scan->policy == STEER_STICKY)
-		return choose_sticky(scan->source, berths[berth].slot, depth);
-	if (scan->policy == STEER_WEIGHTED)
-		return choose_weighted(berths[berth].pass, scan->port->turn, depth);
-	return choose_load(berths[berth].live, 0, depth);
+	return choose_rank(&berths[berth], scan->policy, scan->key, depth);
 }
 
 /* Which berth stands at a place: any but its own number. */
