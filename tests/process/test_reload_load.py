@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import apps
 import clients
 import procs
 import reloads
-from reloads import App
+from reloads import App, KeptLoad
 
 IS_LONG = bool(os.environ.get("BERTH_TEST_LONG"))
 N_RELOADS = int(os.environ.get("BERTH_TEST_RELOADS", 100 if IS_LONG else 4))
@@ -92,20 +91,6 @@ def n_established(pid, port):
     return n
 
 
-class KeptLoad:
-    """kept_load.py at work."""
-
-    def __init__(self, spawn, port):
-        self._process = spawn(
-            [sys.executable, HERE / "kept_load.py", port, N_KEPT], stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout.readline() == "begun\n"
-
-    def stop(self):
-        self._process.send_signal(signal.SIGINT)
-        return json.loads(self._process.communicate(timeout=30)[0])
-
-
 class Loads:
     """New connections, and kept ones."""
 
@@ -113,7 +98,7 @@ class Loads:
         seconds = 7200 if IS_LONG else 100
         self._new = start_load("--open", RATE, "--seconds", seconds, port)
         self._new.wait_begun()
-        self._kept = KeptLoad(spawn, port)
+        self._kept = KeptLoad(spawn, port, N_KEPT)
 
     def stop(self):
         """Returns how many failed of each kind; prints the figures."""
