@@ -317,8 +317,12 @@ int conns_look(struct conns *c, const struct addr *ports, size_t n_ports, int64_
 		if (r == -ENOENT) /* a kernel without IPv6 */
 			r = 0;
 	}
-	if (r < 0)
-		c->n = 0;
+	if (r < 0) {
+		free(c->all);
+		c->all = take_ptr(c->before);
+		c->n = c->n_room = c->n_before;
+		return r;
+	}
 	if (c->n > 0)
 		qsort(c->all, c->n, sizeof(*c->all), by_inode);
 	keep_known(c, now_ms, clock_ms());

@@ -41,7 +41,7 @@ struct conns *conns_free(struct conns *c);
  * more, are left out.
  *
  * Returns 0; 1 if there are more than CONNS_MAX, and the others are left out; -errno,
- * and there are none, then. Any thread, one at a time, as all of these. Never blocks;
+ * and the look before stays. Any thread, one at a time, as all of these. Never blocks;
  * takes about 1.5 us per connection at these ports, and 0.1 us for any other that the
  * machine has: the kernel passes them all, and those that have ended a minute ago, too.
  */

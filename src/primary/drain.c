@@ -18,6 +18,7 @@
 #include "primary/berths.h"
 
 #define WHOLE_EVERY_MS 100
+#define WHOLE_HOLD_MS  500  /* the same while answers are held, which cannot wait for so long */
 #define WHOLE_SHARE    8    /* of the time that passes, at most one part in so many for those */
 #define SINGLE_MAX     1024 /* connections: beyond that a whole look is quicker */
 #define LOOK_FIRST_MS  10
@@ -32,9 +33,9 @@ struct drain {
 	uv_timer_t timer;
 	int64_t whole_ms;     /* of the last whole look */
 	int64_t whole_due_ms; /* of the next one */
+	bool holds;           /* ends of answers, since the last turn */
 	int64_t due_ms;       /* of this turn */
-	bool has_looked;
-	bool is_fresh; /* this look was a whole one */
+	bool is_fresh;        /* this look was a whole one */
 };
 
 uint32_t drain_owner(const struct worker *w)
@@ -86,7 +87,7 @@ int drain_n_connections(const struct drain *d, const struct worker *w)
 	const struct conn *all = conns_all(d->conns, &n_all);
 	int n = 0;
 
-	if (!d->has_looked || w->state != WORKER_DRAINING)
+	if (!w->is_looked_at || w->state != WORKER_DRAINING)
 		return -1;
 	for (size_t i = 0; i < n_all; i++)
 		n += all[i].owner == owner;
@@ -136,19 +137,21 @@ static uint32_t left_ms(const struct worker *w, int64_t now_ms)
 }
 
 /* Closes what is idle, some at a time. Returns how long to pause before the next look. */
-static uint32_t close_idle(const struct drain *d, const struct worker *w, int64_t now_ms)
+static uint32_t close_idle(struct drain *d, const struct worker *w, int64_t now_ms)
 {
 	const struct conn_patience patience =
 		conn_patience(d->fleet->config->idle_close_ms, left_ms(w, now_ms));
 	const uint32_t owner = drain_owner(w);
 	size_t n_all;
 	struct conn *all = conns_all(d->conns, &n_all);
-	size_t n_max = conn_close_max((size_t)drain_n_connections(d, w));
+	const int n_open = drain_n_connections(d, w);
+	size_t n_max = conn_close_max(n_open > 0 ? (size_t)n_open : 0);
 	bool has_more = false;
 
 	for (size_t i = 0; i < n_all; i++) {
 		if (all[i].owner != owner)
 			continue;
+		d->holds |= all[i].info.is_held && all[i].info.state != CONN_CLOSING;
 		if (conn_is_idle(&all[i].info, &patience)) {
 			const bool counts = !conn_has_end_held(&all[i].info);
 
@@ -171,29 +174,33 @@ static bool is_drained(struct drain *d, const struct worker *w, int64_t now_ms)
 	const int64_t settle_ms =
 		drain_ms / SETTLE_SHARE < SETTLE_MS ? drain_ms / SETTLE_SHARE : SETTLE_MS;
 
-	if (drain_n_connections(d, w) > 0 || n_queued(d, w) > 0)
+	if (drain_n_connections(d, w) != 0 || n_queued(d, w) > 0)
 		return false;
 	/* A worker that ends has its handshakes handed on; one that stands still keeps them. */
 	if ((w->must_stay || w->keep_ms) && now_ms - began_ms < settle_ms)
 		return false;
 	if (!d->is_fresh) /* there may be one that nobody knows of yet */
-		d->whole_due_ms = d->whole_ms + WHOLE_EVERY_MS;
+		d->whole_due_ms = d->whole_ms + (d->holds ? WHOLE_HOLD_MS : WHOLE_EVERY_MS);
 	return d->is_fresh;
 }
 
-static void look_at_all(struct drain *d, int64_t now_ms)
+static bool look_at_all(struct drain *d, int64_t now_ms)
 {
 	struct addr ports[2 * APP_PORTS_MAX];
 	size_t n = list_ports(d, ports, sizeof(ports) / sizeof(ports[0]));
-	int64_t took_ms;
+	const int64_t every_ms = d->holds ? WHOLE_HOLD_MS : WHOLE_EVERY_MS;
+	int64_t share_ms;
 
-	(void)conns_look(d->conns, ports, n, now_ms);
-	for (const struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w))
+	if (conns_look(d->conns, ports, n, now_ms) < 0)
+		return false;
+	for (struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w)) {
 		claim(d, w);
-	d->has_looked = true;
+		w->is_looked_at = true;
+	}
 	d->whole_ms = clock_ms();
-	took_ms = (d->whole_ms - now_ms) * WHOLE_SHARE;
-	d->whole_due_ms = now_ms + (took_ms > WHOLE_EVERY_MS ? took_ms : WHOLE_EVERY_MS);
+	share_ms = (d->whole_ms - now_ms) * WHOLE_SHARE;
+	d->whole_due_ms = now_ms + (share_ms > every_ms ? share_ms : every_ms);
+	return true;
 }
 
 static void look_at_known(const struct drain *d, int64_t now_ms)
@@ -216,12 +223,22 @@ static size_t n_known(const struct drain *d)
 	return n;
 }
 
+/* Who has just begun to drain has clients that nobody knows of. */
+static bool has_newcomer(const struct drain *d)
+{
+	const struct worker *w = next_draining(d, NULL);
+
+	while (w && w->is_looked_at)
+		w = next_draining(d, w);
+	return w;
+}
+
 static void look(struct drain *d, int64_t now_ms)
 {
-	d->is_fresh = !d->has_looked || now_ms >= d->whole_due_ms || n_known(d) > SINGLE_MAX;
-	if (d->is_fresh)
-		look_at_all(d, now_ms);
-	else
+	d->is_fresh = false;
+	if (has_newcomer(d) || now_ms >= d->whole_due_ms || n_known(d) > SINGLE_MAX)
+		d->is_fresh = look_at_all(d, now_ms);
+	if (!d->is_fresh)
 		look_at_known(d, now_ms);
 }
 
@@ -254,11 +271,10 @@ static void on_timer(uv_timer_t *timer)
 	uint32_t pause_ms = CONN_LOOK_MAX_MS;
 	struct worker *drained = NULL;
 
-	if (!next_draining(d, NULL)) {
-		d->has_looked = false;
+	if (!next_draining(d, NULL))
 		return;
-	}
 	look(d, now_ms);
+	d->holds = false;
 	for (struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w)) {
 		uint32_t ms;
 
@@ -274,10 +290,8 @@ static void on_timer(uv_timer_t *timer)
 	look_after(d, pause_ms);
 }
 
-/* Who has come may have clients that no whole look has seen. */
 void drain_note(struct drain *d)
 {
-	d->whole_due_ms = 0;
 	if (!uv_is_active((uv_handle_t *)&d->timer) && next_draining(d, NULL))
 		look_after(d, LOOK_FIRST_MS);
 }

@@ -43,6 +43,7 @@ static void set_state(struct worker *w, enum worker_state next)
 	(void)uv_timer_stop(&w->timer); /* a timer belongs to the state that armed it */
 	w->deadline_ms = 0;
 	w->late_ms = 0;
+	w->is_looked_at = false;
 	/* For programs; people are told of what matters to them in sentences. */
 	if (w->home->config->json) {
 		char text[64];

@@ -62,6 +62,7 @@ struct worker {
 	int64_t started_at_ms;
 	int64_t deadline_ms; /* of what its state waits for, 0: none */
 	uint32_t late_ms;    /* by which a drain's deadline was put off */
+	bool is_looked_at;   /* while it drains: whose connections they are is known */
 	unsigned n_restarts;
 	struct readiness_ports wanted; /* where it must listen to be ready; empty: anywhere */
 	uint32_t keep_ms; /* that it's kept frozen once it has drained; 0: it is stopped then */

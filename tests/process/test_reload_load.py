@@ -24,11 +24,9 @@ N_RELOADS = int(os.environ.get("BERTH_TEST_RELOADS", 100 if IS_LONG else 4))
 RATE = int(os.environ.get("BERTH_TEST_RATE", 1000 if IS_LONG else 300))
 N_KEPT = 100
 N_WORKERS = 4
-OPTIONS = ("--drain", "6s", "--idle-close", "1s", "--watch", "1s", "--undo", "off")
-OPTIONS_SHORT = ("--drain", "2500ms", "--idle-close", "500ms", "--watch", "300ms", "--undo", "off")
+OPTIONS = ("--drain", "2500ms", "--idle-close", "500ms", "--watch", "300ms", "--undo", "off")
 
 LISTENS = "0A"  # a socket's state, in /proc/net/tcp
-SLACK = 40  # what a worker may take between the look at its connections and its death
 
 HERE = Path(__file__).resolve().parent
 SERVERS = HERE.parent / "servers"
@@ -71,9 +69,21 @@ class Killer:
                 self._app.family.kill_primary()
 
     def _kill_worker(self):
+        """It stands still first, so that what it has accepted can be counted."""
         victim = self._dice.choice(sum(self._app.family.workers().values(), []))
-        self.in_flight += n_established(victim, self._app.port) + SLACK
+        procs.kill_quietly(victim, signal.SIGSTOP)
+        procs.wait_until(lambda: stands_still(victim), "it stands still")
+        self.in_flight += n_established(victim, self._app.port)
         procs.kill_quietly(victim)
+
+
+def stands_still(pid):
+    """All of its threads, or it has ended."""
+    try:
+        stats = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return all(stat.rpartition(")")[2].split()[0] in "TZX" for stat in stats)
 
 
 def n_established(pid, port):
@@ -113,7 +123,7 @@ class Loads:
 def loaded(berth_run, programs, place, steered, start_load, spawn, request):
     """Starts an app and its loads."""
 
-    def start(server, options=OPTIONS if IS_LONG else OPTIONS_SHORT):
+    def start(server, options=OPTIONS):
         if IS_LONG:
             signal.alarm(3600)
         app = App(
