@@ -243,16 +243,26 @@ static void look(struct drain *d, int64_t now_ms)
 }
 
 /*
- * A connection in constant use is closed at a moment that has to be seen. Time in which
- * nobody looked, as the machine was busy, is no part of that which there is for it.
+ * A connection in constant use is closed at a moment that has to be seen. Where the machine is
+ * busy, or stood still, nobody looked: of the time that there is for it that is no part.
+ * After a turn, too, as that may be what took so long: or the deadline would be next.
  */
-static void give_back(const struct drain *d, struct worker *w, int64_t now_ms)
+static void give_back(struct drain *d)
 {
+	const int64_t now_ms = clock_ms();
 	const int64_t late_ms = now_ms - d->due_ms;
 
-	if (d->due_ms && late_ms >= LATE_MS && left_ms(w, now_ms - late_ms) <= CONN_HOLD_MS &&
-	    d->fleet->config->idle_close_ms > 0)
-		worker_put_off(w, (uint32_t)late_ms);
+	if (late_ms < LATE_MS || d->fleet->config->idle_close_ms == 0)
+		return;
+	uv_update_time(d->timer.loop);
+	for (struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w)) {
+		const uint32_t before_ms = left_ms(w, d->due_ms), left = left_ms(w, now_ms);
+		const uint32_t share_ms = before_ms < CONN_HOLD_MS ? before_ms : CONN_HOLD_MS;
+
+		if (left < share_ms)
+			worker_put_off(w, now_ms + share_ms);
+	}
+	d->due_ms = now_ms;
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -273,17 +283,16 @@ static void on_timer(uv_timer_t *timer)
 
 	if (!next_draining(d, NULL))
 		return;
+	give_back(d);
 	look(d, now_ms);
 	d->holds = false;
 	for (struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w)) {
-		uint32_t ms;
-
-		give_back(d, w, now_ms);
-		ms = close_idle(d, w, now_ms);
+		uint32_t ms = close_idle(d, w, now_ms);
 		pause_ms = ms < pause_ms ? ms : pause_ms;
 		if (!drained && is_drained(d, w, now_ms))
 			drained = w;
 	}
+	give_back(d);
 	/* One in a turn: its end may change who drains. */
 	if (drained)
 		worker_drained(drained);

@@ -393,11 +393,14 @@ void worker_leave(struct worker *w, bool must_stay)
 	worker_event(w, w->state == WORKER_READY ? EV_DRAIN : EV_STOP);
 }
 
-void worker_put_off(struct worker *w, uint32_t ms)
+void worker_put_off(struct worker *w, int64_t due_ms)
 {
-	const uint32_t room_ms = w->home->config->drain_ms - w->late_ms;
+	const int64_t late_ms = due_ms - w->deadline_ms;
+	const uint32_t most_ms = w->home->config->drain_ms;
 
-	w->late_ms += ms < room_ms ? ms : room_ms;
+	if (late_ms <= w->late_ms)
+		return;
+	w->late_ms = late_ms < most_ms ? (uint32_t)late_ms : most_ms;
 	worker_arm_at(w, w->deadline_ms + w->late_ms);
 }
 

@@ -133,9 +133,10 @@ void worker_leave(struct worker *w, bool must_stay);
 /*
  * worker_put_off - puts the end of a drain off, at which clients that are left are cut off
  *
- * All together by no more than the drain may take: again and again is not for ever.
+ * @due_ms:  until then; but all together by no more than the drain may take: again and again
+ *           is not for ever
  */
-void worker_put_off(struct worker *w, uint32_t ms);
+void worker_put_off(struct worker *w, int64_t due_ms);
 
 /* What drains or is frozen need not stay; once frozen, it's kept for @keep_ms. */
 void worker_let_go(struct worker *w, uint32_t keep_ms);

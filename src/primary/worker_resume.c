@@ -85,12 +85,8 @@ static void resume_back_off(struct worker *w)
  */
 static void resume_draining(struct worker *w)
 {
-	int64_t late_ms;
-
 	worker_drain(w);
-	late_ms = clock_ms() + CONN_HOLD_MS - w->deadline_ms;
-	if (late_ms > 0)
-		worker_put_off(w, (uint32_t)late_ms);
+	worker_put_off(w, clock_ms() + CONN_HOLD_MS);
 }
 
 /* It may have got its place, or have been woken for it, and not its clients. */
