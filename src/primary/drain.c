@@ -106,8 +106,10 @@ void drain_call_off(struct drain *d, const struct worker *w)
 	struct conn *all = conns_all(d->conns, &n_all);
 
 	for (size_t i = 0; i < n_all; i++)
-		if (all[i].owner == owner)
+		if (all[i].owner == owner) {
 			(void)conn_release(&all[i]);
+			all[i].owner = 0;
+		}
 }
 
 /* How many connections wait at the worker's own sockets to be accepted. */
@@ -288,6 +290,7 @@ static void on_timer(uv_timer_t *timer)
 	d->holds = false;
 	for (struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w)) {
 		uint32_t ms = close_idle(d, w, now_ms);
+
 		pause_ms = ms < pause_ms ? ms : pause_ms;
 		if (!drained && is_drained(d, w, now_ms))
 			drained = w;
