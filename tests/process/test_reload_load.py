@@ -185,3 +185,14 @@ def test_only_what_a_killed_worker_had_accepted_fails_in_reloads(loaded):
     n_new, n_kept, figures = loads.stop()
     assert n_new + n_kept <= killer.in_flight, (killer.in_flight, figures)
     app.run.stop()
+
+
+def test_what_the_load_did_not_see_in_time_as_it_stood_still_has_not_failed(start_load, spawn, place):
+    """It says of a server what that has lost, and not what happens to itself."""
+    port = clients.free_port()
+    spawn(node(place, port), stdout=subprocess.PIPE).stdout.readline()  # it listens
+    load = start_load("--open", 100, "--timeout-ms", 600, "--seconds", 2, port)
+    load.wait_begun()
+    load.stand_still(1)
+    figures = load()
+    assert figures["ok"] > 190 and not sum(clients.failures_of(figures).values()), figures
