@@ -4,7 +4,7 @@
  * Closed loop: N requests are under way at any time, each on its own connection. Open loop:
  * requests have a timetable; each is timed from its turn, also when it begins late, so that
  * a server that stalls is not spared the requests that it kept waiting. To time out it has
- * all of its time from when it began. Keep-alive: connections are used again. Whatever was
+ * all of its time from when it was sent. Keep-alive: connections are used again. Whatever was
  * begun is seen to its end and counted.
  */
 #include <errno.h>
@@ -145,7 +145,9 @@ static void begin(struct run *run, struct client *c)
 	uint64_t deadline_ns = c->begun_ns + run->options.timeout_ns, now_ns;
 
 	switch (client_begin(c, &run->rules)) {
-	case STEP_GOES_ON: queue_add(&run->under_way, c, deadline_ns); return;
+	case STEP_GOES_ON:
+		queue_add(&run->under_way, c, clock_ns() + run->options.timeout_ns);
+		return;
 	case STEP_ENDED: settle(run, c); return;
 	case STEP_AGAIN: break;
 	}

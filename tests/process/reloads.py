@@ -133,7 +133,8 @@ class KeptLoad:
 
     def __init__(self, spawn, port, n_clients):
         self._process = spawn(
-            [sys.executable, HERE / "kept_load.py", port, n_clients], stdout=subprocess.PIPE, text=True
+            [sys.executable, HERE / "kept_load.py", port, n_clients],
+            stdout=subprocess.PIPE, text=True,
         )
         assert self._process.stdout.readline() == "begun\n"
 
