@@ -43,6 +43,7 @@ HARMLESS = re.compile(
     | bpf_prog_test_run_opts | libbpf_set_print | ring_buffer__(new|free|epoll_fd)
     | uv_(?!spawn)\w+ | curl_(easy|slist|global)_\w+ | curl_multi_(?!socket_action)\w+
     | SYS_(capget|pidfd_open|pidfd_getfd|setgroups) | SECCOMP_IOCTL_NOTIF_ID_VALID | TIOCGDEV
+    | SIOC(IN|OUT)Q
     | F_(GETF[DL]|SETFD|DUPFD_CLOEXEC|ADD_SEALS|GET_SEALS) | ctype\w+ | inet_[np]to[np]
     | json_(?!dumpf|dump_file|load)\w+""",
     re.VERBOSE,

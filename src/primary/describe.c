@@ -25,14 +25,14 @@ static const char *role_text(enum worker_role role)
 static void add_drain(json_t *object, const struct worker *w, const struct described *d,
 		      int64_t now_ms)
 {
+	const int64_t due_ms = w->deadline_ms + w->late_ms;
 	int n = drain_n_connections(d->drain, w);
 
 	if (n >= 0)
 		(void)json_object_set_new(object, "connections", json_integer(n));
 	if (w->deadline_ms)
-		(void)json_object_set_new(
-			object, "left_ms",
-			json_integer(w->deadline_ms > now_ms ? w->deadline_ms - now_ms : 0));
+		(void)json_object_set_new(object, "left_ms",
+					  json_integer(due_ms > now_ms ? due_ms - now_ms : 0));
 }
 
 static json_t *worker_object(const struct worker *w, const struct described *d, int64_t now_ms)

@@ -42,6 +42,8 @@ static void set_state(struct worker *w, enum worker_state next)
 		return;
 	(void)uv_timer_stop(&w->timer); /* a timer belongs to the state that armed it */
 	w->deadline_ms = 0;
+	w->late_ms = 0;
+	w->is_looked_at = false;
 	/* For programs; people are told of what matters to them in sentences. */
 	if (w->home->config->json) {
 		char text[64];
@@ -389,6 +391,17 @@ void worker_leave(struct worker *w, bool must_stay)
 	w->role = WORKER_LEAVING;
 	w->must_stay = must_stay;
 	worker_event(w, w->state == WORKER_READY ? EV_DRAIN : EV_STOP);
+}
+
+void worker_put_off(struct worker *w, int64_t due_ms)
+{
+	const int64_t late_ms = due_ms - w->deadline_ms;
+	const uint32_t most_ms = w->home->config->drain_ms;
+
+	if (late_ms <= w->late_ms)
+		return;
+	w->late_ms = late_ms < most_ms ? (uint32_t)late_ms : most_ms;
+	worker_arm_at(w, w->deadline_ms + w->late_ms);
 }
 
 void worker_let_go(struct worker *w, uint32_t keep_ms)

@@ -61,6 +61,8 @@ struct worker {
 	uint64_t pause_ms; /* before the next start */
 	int64_t started_at_ms;
 	int64_t deadline_ms; /* of what its state waits for, 0: none */
+	uint32_t late_ms;    /* by which a drain's deadline was put off */
+	bool is_looked_at;   /* while it drains: whose connections they are is known */
 	unsigned n_restarts;
 	struct readiness_ports wanted; /* where it must listen to be ready; empty: anywhere */
 	uint32_t keep_ms; /* that it's kept frozen once it has drained; 0: it is stopped then */
@@ -127,6 +129,14 @@ void worker_hold(struct worker *w);
 
 /* It gets no more, and goes as soon as those that it has are gone: or is kept, if @must_stay. */
 void worker_leave(struct worker *w, bool must_stay);
+
+/*
+ * worker_put_off - puts the end of a drain off, at which clients that are left are cut off
+ *
+ * @due_ms:  until then; but all together by no more than the drain may take: again and again
+ *           is not for ever
+ */
+void worker_put_off(struct worker *w, int64_t due_ms);
 
 /* What drains or is frozen need not stay; once frozen, it's kept for @keep_ms. */
 void worker_let_go(struct worker *w, uint32_t keep_ms);

@@ -79,23 +79,14 @@ static void resume_back_off(struct worker *w)
 	worker_arm(w);
 }
 
-static int64_t least(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /*
  * Its last clients are sent away just before the deadline. Nobody may have done that, and so
  * there's some time more: but where primaries die again and again, not again and again.
  */
 static void resume_draining(struct worker *w)
 {
-	int64_t due_ms;
-
 	worker_drain(w);
-	due_ms = least(clock_ms() + CONN_HOLD_MS, w->deadline_ms + w->home->config->drain_ms);
-	if (due_ms > w->deadline_ms)
-		worker_arm_at(w, due_ms);
+	worker_put_off(w, clock_ms() + CONN_HOLD_MS);
 }
 
 /* It may have got its place, or have been woken for it, and not its clients. */

@@ -3,7 +3,10 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import clients
 import control
@@ -16,6 +19,8 @@ NOT_RUNNING = 3
 ROLLED_BACK = 6
 NO_PRIMARY = 7
 DEADLINE = 124
+
+HERE = Path(__file__).resolve().parent
 
 BRISK = ("--drain", "2s", "--idle-close", "200ms", "--watch", "200ms")
 
@@ -121,6 +126,21 @@ class App:
         procs.wait_until(
             lambda: all(slot["role"] == "member" for slot in self.slots()), "only members"
         )
+
+
+class KeptLoad:
+    """kept_load.py at work."""
+
+    def __init__(self, spawn, port, n_clients):
+        self._process = spawn(
+            [sys.executable, HERE / "kept_load.py", port, n_clients],
+            stdout=subprocess.PIPE, text=True,
+        )
+        assert self._process.stdout.readline() == "begun\n"
+
+    def stop(self):
+        self._process.send_signal(signal.SIGINT)
+        return json.loads(self._process.communicate(timeout=30)[0])
 
 
 def ended(process, timeout_s=30):
