@@ -58,6 +58,7 @@ EXEMPT = {
     "os/sock.c:sock_unix_is_alive": "asks",
     "os/command.c": "it ends with us",
     "os/filter.c:has_killable_wait": "asks",
+    "os/resets.c": "the marks end with us, and so does the counting",
     "os/rights.c": "whoever calls it has the point",
     "os/spawn.c:fail": "runs in the child",
     "os/spawn.c:run_child": "runs in the child",

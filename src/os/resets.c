@@ -13,7 +13,6 @@
 
 #include "base/own.h"
 #include "bpf/resets.skel.h"
-#include "os/fault.h"
 
 struct resets {
 	int marks_fd;
@@ -88,10 +87,8 @@ struct resets *resets_free(struct resets *r)
 int resets_mark(const struct resets *r, int fd, enum resets_mark mark)
 {
 	const uint32_t value = mark;
-	int err = bpf_map_update_elem(r->marks_fd, &fd, &value, BPF_ANY);
 
-	fault_point("resets_mark");
-	return err;
+	return bpf_map_update_elem(r->marks_fd, &fd, &value, BPF_ANY);
 }
 
 uint64_t resets_count(const struct resets *r, enum resets_mark mark)
