@@ -10,24 +10,23 @@
 #include <linux/capability.h>
 #include <malloc.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "base/own.h"
 #include "bpf/steer.skel.h"
+#include "os/cgroup.h"
 #include "os/fault.h"
+#include "os/kernel_table.h"
 
 struct steer {
 	struct steer_fds fds;
 	struct ring_buffer *news;
 	bool sees_queues;
 	int queue_error;
-	struct steer_port *ports;
-	struct steer_berth *berths;
+	int count_error;
+	struct kernel_table *ports;
+	struct kernel_table *berths;
 };
-
-#define PORTS_BYTES  (sizeof(struct steer_port) * STEER_PORTS_MAX)
-#define BERTHS_BYTES (sizeof(struct steer_berth) * STEER_BERTHS_MAX)
 
 bool steer_is_permitted(void)
 {
@@ -71,16 +70,6 @@ static struct steer_skeleton *load(bool sees_queues)
 	return b;
 }
 
-static int map_table(int map_fd, size_t size_bytes, void *ret_table)
-{
-	void *p = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	*(void **)ret_table = p;
-	return 0;
-}
-
 static int keep_fd(int fd, int *ret_fd)
 {
 	int kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -108,12 +97,43 @@ static int read_news(struct steer *s)
 /* What descriptors cannot do: reading and writing the tables, and hearing the program call. */
 static int use(struct steer *s)
 {
-	int r = map_table(s->fds.ports, PORTS_BYTES, &s->ports);
+	int r = kernel_table_new(s->fds.ports, sizeof(struct steer_port), STEER_PORTS_MAX,
+				 &s->ports);
 
 	if (r == 0)
-		r = map_table(s->fds.berths, BERTHS_BYTES, &s->berths);
+		r = kernel_table_new(s->fds.berths, sizeof(struct steer_berth), STEER_BERTHS_MAX,
+				     &s->berths);
 	if (r == 0)
 		r = read_news(s);
+	return r;
+}
+
+/* Has connections counted, if it can be done; else we know why not. */
+static int begin_counting(struct steer *s, int program_fd)
+{
+	own_fd group = NO_FD;
+	int fd;
+	int r = cgroup_open(&group);
+
+	if (r < 0)
+		return r;
+	fd = bpf_link_create(program_fd, group, BPF_CGROUP_SOCK_OPS, NULL);
+	if (fd < 0)
+		return fd;
+	s->fds.counting = fd;
+	return 0;
+}
+
+static int keep_marks(struct steer *s, const struct steer_skeleton *b)
+{
+	int r = keep_fd(bpf_map__fd(b->maps.steer_marks), &s->fds.marks);
+
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_listeners), &s->fds.listeners);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_moved), &s->fds.moved);
+	if (r == 0)
+		s->count_error = -begin_counting(s, bpf_program__fd(b->progs.count_connections));
 	return r;
 }
 
@@ -136,8 +156,13 @@ static int keep(struct steer *s, const struct steer_skeleton *b)
 		r = keep_fd(bpf_map__fd(b->maps.steer_news), &s->fds.news);
 	if (r == 0 && s->sees_queues)
 		r = keep_fd(bpf_program__fd(b->progs.count_holders), &s->fds.holders);
+	if (r == 0)
+		r = keep_marks(s, b);
 	return r < 0 ? r : use(s);
 }
+
+static const struct steer_fds no_fds = { NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD,
+					 NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
 
 static struct steer *steer_alloc(void)
 {
@@ -145,7 +170,7 @@ static struct steer *steer_alloc(void)
 
 	if (!s)
 		return NULL;
-	s->fds = (struct steer_fds){ NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
+	s->fds = no_fds;
 	(void)libbpf_set_print(say_nothing);
 	return s;
 }
@@ -185,6 +210,10 @@ static void drop_fds(struct steer_fds *fds)
 	drop_fd(&fds->berths);
 	drop_fd(&fds->news);
 	drop_fd(&fds->holders);
+	drop_fd(&fds->marks);
+	drop_fd(&fds->listeners);
+	drop_fd(&fds->moved);
+	drop_fd(&fds->counting);
 }
 
 /* Whether a map has room for what we would write there. */
@@ -212,9 +241,10 @@ int steer_resume(struct steer_fds *fds, struct steer **ret_steer)
 		return -ENOMEM;
 	}
 	s->fds = *fds;
-	*fds = (struct steer_fds){ NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
+	*fds = no_fds;
 	s->sees_queues = s->fds.holders >= 0;
-	if (s->fds.program < 0 || s->fds.sockets < 0 || s->fds.keys < 0 || s->fds.news < 0)
+	if (s->fds.program < 0 || s->fds.sockets < 0 || s->fds.keys < 0 || s->fds.news < 0 ||
+	    s->fds.marks < 0 || s->fds.listeners < 0 || s->fds.moved < 0)
 		r = -EBADF;
 	else if (!is_table(s->fds.ports, sizeof(struct steer_port), STEER_PORTS_MAX) ||
 		 !is_table(s->fds.berths, sizeof(struct steer_berth), STEER_BERTHS_MAX))
@@ -233,10 +263,8 @@ struct steer *steer_free(struct steer *s)
 {
 	if (!s)
 		return NULL;
-	if (s->ports)
-		(void)munmap(s->ports, PORTS_BYTES);
-	if (s->berths)
-		(void)munmap(s->berths, BERTHS_BYTES);
+	s->ports = kernel_table_free(s->ports);
+	s->berths = kernel_table_free(s->berths);
 	ring_buffer__free(s->news);
 	drop_fds(&s->fds);
 	free(s);
@@ -253,14 +281,44 @@ int steer_queue_error(const struct steer *s)
 	return s->queue_error;
 }
 
+bool steer_counts_connections(const struct steer *s)
+{
+	return s->fds.counting >= 0;
+}
+
+int steer_count_error(const struct steer *s)
+{
+	return s->count_error;
+}
+
 struct steer_port *steer_port(struct steer *s, uint32_t id)
 {
-	return &s->ports[id];
+	return kernel_table_at(s->ports, id);
+}
+
+int steer_show_port(struct steer *s, uint32_t id)
+{
+	return kernel_table_show(s->ports, id);
+}
+
+void steer_hide_port(struct steer *s, uint32_t id)
+{
+	kernel_table_hide(s->ports, id);
 }
 
 struct steer_berth *steer_berth(struct steer *s, uint32_t berth)
 {
-	return &s->berths[berth];
+	return kernel_table_at(s->berths, berth);
+}
+
+int steer_show_berth(struct steer *s, uint32_t berth)
+{
+	return kernel_table_show(s->berths, berth);
+}
+
+void steer_hide_berth(struct steer *s, uint32_t berth)
+{
+	kernel_table_hide(s->berths, berth);
 }
 
 int steer_attach(const struct steer *s, int fd)
@@ -313,6 +371,31 @@ int steer_set_socket(const struct steer *s, uint32_t berth, int fd)
 
 	fault_point("steer_set_socket");
 	return r;
+}
+
+/* All counters of the berth from 0, and those of no listener but this one. */
+static int begin_counters(struct steer *s, uint32_t berth, uint64_t cookie)
+{
+	struct steer_berth *counters = steer_berth(s, berth);
+
+	if (counters->listener)
+		(void)bpf_map_delete_elem(s->fds.listeners, &counters->listener);
+	memset(counters, 0, sizeof(*counters));
+	__atomic_store_n(&counters->listener, cookie, __ATOMIC_RELEASE);
+	fault_point("steer_begin_counters");
+	return bpf_map_update_elem(s->fds.listeners, &cookie, &berth, BPF_ANY);
+}
+
+int steer_begin_berth(struct steer *s, uint32_t berth, int fd, uint64_t cookie)
+{
+	const struct steer_mark mark = { .listener = cookie, .berth = berth };
+	int r = begin_counters(s, berth, cookie);
+
+	fault_point("steer_note_listener");
+	if (r == 0)
+		r = bpf_map_update_elem(s->fds.marks, &fd, &mark, BPF_ANY);
+	fault_point("steer_mark");
+	return r < 0 ? r : steer_set_socket(s, berth, fd);
 }
 
 int steer_clear_socket(const struct steer *s, uint32_t berth)

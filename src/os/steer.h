@@ -36,6 +36,10 @@ struct steer_fds {
 	int berths;
 	int news;
 	int holders; /* only where queues are seen */
+	int marks;
+	int listeners;
+	int moved;
+	int counting; /* the link to the cgroup; only where connections are counted */
 };
 
 /* What a successor needs. The descriptors stay the steering's. */
@@ -60,10 +64,30 @@ bool steer_sees_queues(const struct steer *s);
 /* Why not: the errno of the program that would. 0 where it does. */
 int steer_queue_error(const struct steer *s);
 
-/* The table of port @id, below STEER_PORTS_MAX; shared with the running program. */
+/*
+ * Whether connections are counted by berth while they live. That takes a cgroup
+ * of version 2, which we and so our workers are in.
+ */
+bool steer_counts_connections(const struct steer *s);
+
+/* Why not: an errno, ENOENT if there's no such cgroup. Not known to a successor. */
+int steer_count_error(const struct steer *s);
+
+/*
+ * steer_show_port - have the table of port @id in our memory, until it's hidden as many times
+ *
+ * Returns 0 or -errno. The same for the counters of a berth.
+ */
+int steer_show_port(struct steer *s, uint32_t id);
+void steer_hide_port(struct steer *s, uint32_t id);
+
+int steer_show_berth(struct steer *s, uint32_t berth);
+void steer_hide_berth(struct steer *s, uint32_t berth);
+
+/* The table of port @id, below STEER_PORTS_MAX and shown; shared with the running program. */
 struct steer_port *steer_port(struct steer *s, uint32_t id);
 
-/* The counters of @berth, below STEER_BERTHS_MAX; shared with the running program. */
+/* The counters of @berth, below STEER_BERTHS_MAX and shown; shared with the running program. */
 struct steer_berth *steer_berth(struct steer *s, uint32_t berth);
 
 /* Makes the group of the listening socket @fd obey the program. 0 or -errno. */
@@ -85,6 +109,16 @@ int steer_clear_key(const struct steer *s, const struct addr *a);
  * socket is behind another index already; another -errno if it doesn't listen.
  */
 int steer_set_socket(const struct steer *s, uint32_t berth, int fd);
+
+/*
+ * steer_begin_berth - the same for a berth: its counters begin at 0, and count connections of @fd
+ *
+ * @berth:  shown
+ * @cookie: of the socket
+ *
+ * Returns as steer_set_socket(), and -ENOMEM.
+ */
+int steer_begin_berth(struct steer *s, uint32_t berth, int fd, uint64_t cookie);
 
 /* Leaves nothing behind the index @berth. 0; -ENOENT if nothing was. */
 int steer_clear_socket(const struct steer *s, uint32_t berth);

@@ -38,6 +38,7 @@ static void retire(struct port *port, struct berth **at)
 		leaving_add_berth(p->leaving, b->index);
 	else
 		berth_indices_give_back(p->indices, b->index);
+	steer_hide_berth(p->steer, b->index);
 	free(b);
 	keep_save(p->keep);
 	if (!port->berths)
@@ -58,11 +59,10 @@ static int seat(struct port *port, struct berth *b)
 static int put_in_maps(struct port *port, struct berth *b, int fd)
 {
 	struct ports *p = port->ports;
-	int r = steer_set_socket(p->steer, b->index, fd);
+	int r = steer_begin_berth(p->steer, b->index, fd, b->cookie);
 
 	if (r < 0)
 		return r;
-	memset(steer_berth(p->steer, b->index), 0, sizeof(struct steer_berth));
 	if (!b->is_held)
 		r = seat(port, b);
 	if (r < 0)
@@ -96,7 +96,12 @@ static int add(struct port *port, int fd, const struct sock_facts *facts,
 	if (b->index == BERTH_INDEX_NONE)
 		r = -ENOBUFS;
 	if (r == 0)
+		r = steer_show_berth(p->steer, b->index);
+	if (r == 0) {
 		r = copy(p, b, fd);
+		if (r < 0)
+			steer_hide_berth(p->steer, b->index);
+	}
 	if (r < 0) {
 		if (b->index != BERTH_INDEX_NONE)
 			berth_indices_give_back(p->indices, b->index);
@@ -370,6 +375,8 @@ void berths_free(struct port *port)
 
 		port->berths = b->next;
 		berth_indices_give_back(port->ports->indices, b->index);
+		if (port->ports->steer)
+			steer_hide_berth(port->ports->steer, b->index);
 		if (b->is_copied)
 			keep_drop(port->ports->keep, "berth/%u", (unsigned)b->index);
 		free(b);

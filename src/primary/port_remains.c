@@ -203,7 +203,7 @@ int port_remains_resume(struct ports *p, const struct state *s)
 static void note_copies(struct port *port)
 {
 	for (struct berth *b = port->berths; b; b = b->next) {
-		const struct steer *steer = port->ports->steer;
+		struct steer *steer = port->ports->steer;
 		own_fd fd = NO_FD;
 
 		if (keep_leave(port->ports->keep, "berth/%u", (unsigned)b->index))
@@ -213,7 +213,7 @@ static void note_copies(struct port *port)
 		/* One whose worker has ended meanwhile never got a client. */
 		if (steer_socket_cookie(steer, b->index) != b->cookie && b->is_copied &&
 		    berth_borrow(b, &fd) == 0)
-			(void)steer_set_socket(steer, b->index, fd);
+			(void)steer_begin_berth(steer, b->index, fd, b->cookie);
 	}
 }
 
@@ -333,6 +333,28 @@ void port_remains_store_steering(struct ports *p)
 	(void)keep_store(p->keep, fds->news, "steer/news");
 	if (fds->holders >= 0)
 		(void)keep_store(p->keep, fds->holders, "steer/holders");
+	(void)keep_store(p->keep, fds->marks, "steer/marks");
+	(void)keep_store(p->keep, fds->listeners, "steer/listeners");
+	(void)keep_store(p->keep, fds->moved, "steer/moved");
+	if (fds->counting >= 0)
+		(void)keep_store(p->keep, fds->counting, "steer/counting");
+}
+
+/* What the ports that we have resumed say to the program, and it to them. */
+static int show_tables(const struct ports *p, struct steer *steer)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < PORT_TABLE_MAX; i++) {
+		const struct port *port = p->at[i];
+
+		if (!port || port->kind != PORT_STEERED)
+			continue;
+		r = steer_show_port(steer, port->id);
+		for (const struct berth *b = port->berths; r == 0 && b; b = b->next)
+			r = steer_show_berth(steer, b->index);
+	}
+	return r;
 }
 
 int port_remains_take_steering(struct ports *p, struct steer **ret_steer)
@@ -345,7 +367,21 @@ int port_remains_take_steering(struct ports *p, struct steer **ret_steer)
 		.berths = keep_take(p->keep, "steer/berths"),
 		.news = keep_take(p->keep, "steer/news"),
 		.holders = keep_take(p->keep, "steer/holders"),
+		.marks = keep_take(p->keep, "steer/marks"),
+		.listeners = keep_take(p->keep, "steer/listeners"),
+		.moved = keep_take(p->keep, "steer/moved"),
+		.counting = keep_take(p->keep, "steer/counting"),
 	};
 
-	return steer_resume(&fds, ret_steer);
+	struct steer *steer = NULL;
+	int r = steer_resume(&fds, &steer);
+
+	if (r == 0)
+		r = show_tables(p, steer);
+	if (r < 0) {
+		(void)steer_free(steer);
+		return r;
+	}
+	*ret_steer = steer;
+	return 0;
 }

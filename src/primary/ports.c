@@ -20,6 +20,9 @@ enum steer_policy ports_policy(const struct ports *p)
 	switch (p->config->policy) {
 	case POLICY_RANDOM_TWO: return STEER_RANDOM_TWO;
 	case POLICY_HASH: return STEER_HASH;
+	/* Where connections aren't counted it's what comes next: tier.c says so. */
+	case POLICY_BALANCED:
+		return steer_counts_connections(p->steer) ? STEER_BALANCED : STEER_ROUND_ROBIN;
 	case POLICY_ROUND_ROBIN: break;
 	}
 	return STEER_ROUND_ROBIN;
@@ -75,13 +78,15 @@ static struct port *port_free(struct port *port)
 
 	if (port->watch)
 		anchor_watch_stop(port);
+	berths_free(port);
 	if (port->kind == PORT_STEERED) {
 		/* Before there's the program again, a port without its socket goes, too. */
-		if (p->steer)
+		if (p->steer) {
 			(void)steer_clear_key(p->steer, port_addr(port));
+			steer_hide_port(p->steer, port->id);
+		}
 		berth_indices_give_back(p->indices, port->anchor);
 	}
-	berths_free(port);
 	unix_path_done(&port->path);
 	forget(port);
 	drop_fd(&port->fd);
@@ -157,16 +162,22 @@ struct port *ports_find(struct ports *p, const struct addr *a)
 static int begin_steering(struct port *port)
 {
 	struct ports *p = port->ports;
-	struct steer_port *table = steer_port(p->steer, port->id);
-	uint32_t anchor = berth_indices_take(p->indices);
-	int r;
+	struct steer_port *table;
+	uint32_t anchor;
+	int r = steer_show_port(p->steer, port->id);
 
-	if (anchor == BERTH_INDEX_NONE)
+	if (r < 0)
+		return r;
+	anchor = berth_indices_take(p->indices);
+	if (anchor == BERTH_INDEX_NONE) {
+		steer_hide_port(p->steer, port->id);
 		return -ENOBUFS;
+	}
 	/* First, so that a successor goes on where we ended, with the same index. */
 	port->kind = PORT_STEERED;
 	port->anchor = anchor;
 	keep_save(p->keep);
+	table = steer_port(p->steer, port->id);
 	memset(table, 0, sizeof(*table));
 	table->policy = ports_policy(p);
 	table->anchor = anchor;
@@ -179,6 +190,7 @@ static int begin_steering(struct port *port)
 	if (r < 0) {
 		(void)steer_clear_key(p->steer, port_addr(port));
 		berth_indices_give_back(p->indices, anchor);
+		steer_hide_port(p->steer, port->id);
 		port->kind = PORT_HELD;
 	}
 	return r;
