@@ -1,6 +1,8 @@
 """`berth reload --canary`: what rolls it back at once, and what doesn't."""
 
+import functools
 import os
+import shutil
 import signal
 
 import pytest
@@ -173,4 +175,19 @@ def test_it_is_watched_by_the_next_primary_too(make_app, start_load):
         code, text = reloads.ended(reload)
         assert code == reloads.ROLLED_BACK and "web.1 hangs: for 2.0 s" in text, text
         assert app.family.wait_whole(2) == before
+    app.run.stop()
+
+
+def test_where_its_resets_cannot_be_seen_that_is_said(berth_run, programs, place, steered):
+    setpriv = shutil.which("setpriv")
+    if not setpriv:
+        pytest.skip("setpriv is not installed")
+    less = functools.partial(
+        berth_run, wrapper=[setpriv, "--bounding-set", "-perfmon,-sys_admin"]
+    )
+    app = App(less, programs, place, *reloads.BRISK, tier=steered)
+    app.reload("--canary", "20%", "--watch", "1s")
+    (said,) = app.wait_said("canary_unwatched")
+    assert "resets its clients is not watched" in said.fields["message"]
+    assert "CAP_PERFMON" in said.fields["message"]
     app.run.stop()
