@@ -97,4 +97,12 @@ struct steer_mark {
 	__u32 is_live;  /* of a connection: it's counted */
 };
 
+/* What a listening socket may be marked with, for the program that counts resets. */
+enum resets_mark {
+	RESETS_OF_CANARY,
+	RESETS_OF_OTHERS,
+};
+
+#define RESETS_MARKS (RESETS_OF_OTHERS + 1)
+
 #endif
