@@ -25,8 +25,6 @@ static const char *app_of(const struct reload *r)
 	return r->config->name;
 }
 
-static void look_soon(struct reload *r);
-
 /* --- acts --- */
 
 static void try_slot(struct reload *r, unsigned slot, bool is_instead)
@@ -38,7 +36,7 @@ static void try_slot(struct reload *r, unsigned slot, bool is_instead)
 	reload_say(r, MESSAGE_INFO, "reload_try", "%s.%u: generation %u starts%s", app_of(r), slot,
 		   r->to, is_instead ? " in the place of the old one" : "");
 	if (!fleet_try(f, slot, r->to))
-		look_soon(r);
+		reload_look_soon(r);
 }
 
 static void promote(struct reload *r, unsigned slot)
@@ -75,7 +73,7 @@ static uint32_t undo_ms(const struct reload *r)
 }
 
 /* All of this may be done twice, too. */
-static void settle(struct reload *r)
+void reload_settle(struct reload *r)
 {
 	struct fleet *f = r->fleet;
 
@@ -93,7 +91,7 @@ static void commit(struct reload *r)
 {
 	r->fleet->generation = r->to;
 	keep_save(r->keep);
-	settle(r);
+	reload_settle(r);
 	reload_say(r, MESSAGE_INFO, "reload_final", "generation %u is final after %.1f s%s", r->to,
 		   since_s(r),
 		   fleet_n_leaving(r->fleet) ? "; old workers end their connections" : "");
@@ -191,8 +189,6 @@ static void end(struct reload *r)
 	keep_save(r->keep);
 }
 
-static void begin(struct reload *r, const struct reload_wish *wish, uint64_t number);
-
 static void look(struct reload *r)
 {
 	unsigned slot = 0;
@@ -206,7 +202,7 @@ static void look(struct reload *r)
 	while (!r->has_failed && (what = rollout_next(&r->rollout, &slot)) != ROLLOUT_WAIT)
 		act(r, what, slot);
 	if (r->has_failed) {
-		look_soon(r);
+		reload_look_soon(r);
 		return;
 	}
 	if ((r->rollout.phase == ROLLOUT_SETTLING || r->rollout.phase == ROLLOUT_UNDOING) &&
@@ -216,7 +212,7 @@ static void look(struct reload *r)
 		const struct reload_wish next = r->next;
 
 		r->has_next = false;
-		begin(r, &next, r->next_number);
+		reload_begin(r, &next, r->next_number);
 	}
 }
 
@@ -234,7 +230,7 @@ static void on_soon(uv_timer_t *timer)
 	}
 }
 
-static void look_soon(struct reload *r)
+void reload_look_soon(struct reload *r)
 {
 	(void)uv_timer_start(&r->soon, on_soon, 0, 0);
 }
@@ -248,7 +244,7 @@ static void on_watched(uv_timer_t *timer)
 	r->watch_due_ms = 0;
 	rollout_is_watched(&r->rollout);
 	keep_save(r->keep);
-	look_soon(r);
+	reload_look_soon(r);
 }
 
 /* --- what happens --- */
@@ -268,13 +264,13 @@ void reload_note_failed(struct reload *r, const struct worker *w, const char *wh
 	else
 		reload_set_message(r, "%s", why);
 	keep_save(r->keep); /* a successor must not take it for good because it comes up again */
-	look_soon(r);
+	reload_look_soon(r);
 }
 
 void reload_note_news(struct reload *r)
 {
 	if (rollout_is_running(&r->rollout))
-		look_soon(r);
+		reload_look_soon(r);
 }
 
 bool reload_is_running(const struct reload *r)
@@ -288,109 +284,6 @@ bool reload_is_open(const struct reload *r)
 	       r->rollout.phase == ROLLOUT_WATCHING;
 }
 
-/* --- orders --- */
-
-static void begin(struct reload *r, const struct reload_wish *wish, uint64_t number)
-{
-	const struct rollout_rules rules = {
-		.max_surge = r->config->max_surge,
-		.max_unavailable = r->config->max_unavailable,
-		.has_canary = wish->canary_percent > 0,
-		.is_watched = wish->watch_ms > 0,
-	};
-
-	r->number = number;
-	r->wish = *wish;
-	r->is_undo = false;
-	r->has_failed = false;
-	r->message[0] = '\0';
-	r->from = r->fleet->generation;
-	r->to = ++r->n_generations;
-	r->began_ms = clock_ms();
-	fleet_dismiss_candidates(r->fleet); /* single replacements: all are replaced now */
-	rollout_begin(&r->rollout, &rules, r->fleet->n_wanted);
-	keep_save(r->keep);
-	reload_say(r, MESSAGE_INFO, "reload_begun",
-		   "%s: from generation %u to %u, %u slot%s (uid %u)", app_of(r), r->from, r->to,
-		   r->rollout.n_slots, r->rollout.n_slots == 1 ? "" : "s", (unsigned)wish->uid);
-	look_soon(r);
-}
-
-int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret_number,
-		 enum reload_answer *ret_answer)
-{
-	if (r->fleet->is_stopping)
-		return -EBUSY;
-	if (wish->canary_percent && !r->fleet->ports->steer)
-		return -EOPNOTSUPP;
-	if (r->has_next) {
-		r->next = *wish;
-		*ret_number = r->next_number;
-		*ret_answer = RELOAD_JOINS;
-		return 0;
-	}
-	*ret_number = r->number + 1;
-	*ret_answer = RELOAD_BEGINS;
-	if (!rollout_is_running(&r->rollout)) {
-		begin(r, wish, *ret_number);
-		return 0;
-	}
-	*ret_answer = RELOAD_SUPERSEDES;
-	r->next = *wish;
-	r->next_number = *ret_number;
-	r->has_next = true;
-	if (reload_is_open(r)) {
-		reload_set_message(r, "reload %llu takes its place",
-				   (unsigned long long)*ret_number);
-		r->has_failed = true;
-	}
-	look_soon(r);
-	return 0;
-}
-
-static bool can_come_back(const struct reload *r)
-{
-	for (unsigned slot = 1; slot <= r->fleet->n_wanted; slot++)
-		if (!fleet_find_leaving(r->fleet, slot, r->from))
-			return false;
-	return true;
-}
-
-int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
-{
-	const unsigned back_to = r->from;
-
-	if (r->fleet->is_stopping)
-		return -EBUSY;
-	if (reload_is_open(r)) {
-		*ret_number = r->number;
-		reload_set_message(r, "undone by uid %u", (unsigned)uid);
-		r->has_failed = true;
-		look_soon(r);
-		return 0;
-	}
-	if (r->rollout.phase == ROLLOUT_UNDOING || r->is_undo || !back_to ||
-	    back_to == r->fleet->generation || !can_come_back(r))
-		return -ENOENT;
-	fleet_dismiss_candidates(r->fleet);
-	/* One that waits for its turn is not begun any more. */
-	r->number = (r->has_next ? r->next_number : r->number) + 1;
-	r->has_next = false;
-	*ret_number = r->number;
-	r->is_undo = true;
-	r->began_ms = clock_ms();
-	r->from = r->fleet->generation;
-	r->to = back_to;
-	r->fleet->generation = back_to;
-	r->rollout.phase = ROLLOUT_SETTLING;
-	keep_save(r->keep);
-	settle(r);
-	reload_say(r, MESSAGE_INFO, "undone", "generation %u serves again (uid %u)", back_to,
-		   (unsigned)uid);
-	look_soon(r);
-	return 0;
-}
-
 /* --- from primary to primary --- */
 
 void reload_go_on(struct reload *r)
@@ -401,9 +294,9 @@ void reload_go_on(struct reload *r)
 	if (r->rollout.phase == ROLLOUT_UNDOING)
 		go_back(r);
 	else if (r->rollout.phase == ROLLOUT_SETTLING)
-		settle(r);
+		reload_settle(r);
 	if (rollout_is_running(&r->rollout) || r->has_next)
-		look_soon(r);
+		reload_look_soon(r);
 }
 
 int reload_init(struct reload *r, uv_loop_t *loop)

@@ -6,6 +6,19 @@
 
 #include "primary/reload.h"
 
+/* --- in reload.c --- */
+
+/* Does what is to be done next, from the loop. */
+void reload_look_soon(struct reload *r);
+
+/* Lets go of those that had the slots before. May be done twice. */
+void reload_settle(struct reload *r);
+
+/* --- in reload_orders.c --- */
+
+/* Begins the reload @number; none runs. */
+void reload_begin(struct reload *r, const struct reload_wish *wish, uint64_t number);
+
 /* --- in reload_say.c --- */
 
 /* How it ended, or why it is being undone. */
