@@ -114,7 +114,8 @@ struct primary_reload_wish {
  *
  * @ret_answer: "begins", "supersedes" or "joins", static: what becomes of one that runs
  *
- * 0; -EBUSY while stopping, -EOPNOTSUPP for a canary in the shared tier.
+ * 0; -EBUSY while stopping, -EOPNOTSUPP for a canary in the shared tier, -EINVAL for one that
+ * isn't watched.
  */
 int primary_reload(struct primary *p, const struct primary_reload_wish *wish, uint64_t *ret_number,
 		   const char **ret_answer);

@@ -81,7 +81,8 @@ void reload_done(struct reload *r);
  * @ret_number: of the reload
  * @ret_answer: what becomes of one that runs
  *
- * Returns 0; -EBUSY while berth stops; -EOPNOTSUPP for a canary in the shared tier.
+ * Returns 0; -EBUSY while berth stops; -EOPNOTSUPP for a canary in the shared tier; -EINVAL
+ * for one that isn't watched.
  */
 int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret_number,
 		 enum reload_answer *ret_answer);

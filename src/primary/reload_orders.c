@@ -38,6 +38,8 @@ int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret
 		return -EBUSY;
 	if (wish->canary_percent && !r->fleet->ports->steer)
 		return -EOPNOTSUPP;
+	if (wish->canary_percent && !wish->watch_ms)
+		return -EINVAL;
 	if (r->has_next) {
 		r->next = *wish;
 		*ret_number = r->next_number;

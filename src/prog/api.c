@@ -132,6 +132,8 @@ static int on_reload(void *data, const struct control_peer *who,
 	if (r == -EOPNOTSUPP)
 		because(&asked,
 			"a canary needs the steered tier: berth doctor says what that needs");
+	else if (r == -EINVAL)
+		because(&asked, "A canary must be watched for some time.");
 	return answer(&asked, r);
 }
 

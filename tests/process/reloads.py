@@ -12,6 +12,7 @@ from berthrun import event
 from family import Family
 
 DONE = 0
+USAGE = 2
 NOT_RUNNING = 3
 ROLLED_BACK = 6
 NO_PRIMARY = 7

@@ -134,6 +134,15 @@ def test_one_that_is_only_slow_is_not_rolled_back(make_app, start_load):
     app.run.stop()
 
 
+def test_one_that_nobody_would_watch_is_refused(make_app):
+    app = make_app("--watch", "off")
+    text = app.reload("--canary", "20%", code=reloads.USAGE)
+    assert "A canary must be watched for some time." in text, text
+    app.reload()
+    app.reload("--canary", "20%", "--watch", "100ms")
+    app.run.stop()
+
+
 def test_it_is_watched_by_the_next_primary_too(make_app, start_load):
     app = make_app()
     before = app.family.wait_whole(2)
