@@ -122,7 +122,7 @@ void fleet_dismiss_candidates(struct fleet *f);
  */
 void fleet_let_go(struct fleet *f, unsigned kept, uint32_t keep_ms);
 
-/* How many beside the members are still on their way out: all that aren't frozen. */
+/* How many beside the members are still on their way out: neither frozen nor stuck. */
 unsigned fleet_n_leaving(const struct fleet *f);
 
 /* --- from primary to primary --- */

@@ -117,6 +117,6 @@ unsigned fleet_n_leaving(const struct fleet *f)
 	unsigned n = 0;
 
 	for (const struct worker *w = f->others; w; w = w->next)
-		n += w->state != WORKER_FROZEN;
+		n += w->state != WORKER_FROZEN && !w->is_stuck;
 	return n;
 }

@@ -95,21 +95,16 @@ static void on_empty(struct fleet *f)
 int primary_reload(struct primary *p, const struct primary_reload_wish *wish, uint64_t *ret_number,
 		   const char **ret_answer)
 {
-	static const char *const answers[] = {
-		[RELOAD_BEGINS] = "begins",
-		[RELOAD_SUPERSEDES] = "supersedes",
-		[RELOAD_JOINS] = "joins",
-	};
 	const struct reload_wish full = {
 		.canary_percent = wish->canary_percent,
 		.watch_ms = wish->has_watch ? wish->watch_ms : p->config->watch_ms,
 		.uid = wish->uid,
 	};
-	enum reload_answer answer;
+	enum rollout_answer answer;
 	int r = reload_start(&p->reload, &full, ret_number, &answer);
 
 	if (r == 0)
-		*ret_answer = answers[answer];
+		*ret_answer = rollout_answer_text(answer);
 	return r;
 }
 

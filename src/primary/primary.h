@@ -112,7 +112,7 @@ struct primary_reload_wish {
 /*
  * primary_reload - begin a new generation
  *
- * @ret_answer: "begins", "supersedes" or "joins", static: what becomes of one that runs
+ * @ret_answer: "begins", "supersedes", "follows" or "joins", static: what becomes of one that runs
  *
  * 0; -EBUSY while stopping, -EOPNOTSUPP for a canary in the shared tier, -EINVAL for one that
  * isn't watched.

@@ -205,8 +205,9 @@ static void look(struct reload *r)
 		reload_look_soon(r);
 		return;
 	}
-	if ((r->rollout.phase == ROLLOUT_SETTLING || r->rollout.phase == ROLLOUT_UNDOING) &&
-	    fleet_n_leaving(r->fleet) == 0)
+	if (rollout_is_running(&r->rollout) &&
+	    rollout_may_follow(r->rollout.phase, fleet_n_leaving(r->fleet),
+			       r->has_next ? r->rollout.n_slots : 0))
 		end(r);
 	if (r->has_next && !rollout_is_running(&r->rollout)) {
 		const struct reload_wish next = r->next;
@@ -275,7 +276,7 @@ void reload_note_news(struct reload *r)
 
 bool reload_is_running(const struct reload *r)
 {
-	return rollout_is_running(&r->rollout) || r->has_next;
+	return reload_is_open(r) || r->rollout.phase == ROLLOUT_UNDOING || r->has_next;
 }
 
 bool reload_is_open(const struct reload *r)

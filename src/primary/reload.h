@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "core/rollout.h"
+#include "core/rollout_asked.h"
 #include "core/state.h"
 #include "primary/fleet.h"
 #include "primary/output.h"
@@ -61,12 +61,6 @@ struct reload {
 	uint64_t n_steps;
 };
 
-enum reload_answer {
-	RELOAD_BEGINS,
-	RELOAD_SUPERSEDES, /* the one that runs is undone first */
-	RELOAD_JOINS,      /* one that has not begun yet */
-};
-
 /* All of these are for the primary's thread only. None blocks for longer than a fork. */
 
 /* @r: all zero but for what is borrowed: config, fleet, output, keep. */
@@ -85,7 +79,7 @@ void reload_done(struct reload *r);
  * for one that isn't watched.
  */
 int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret_number,
-		 enum reload_answer *ret_answer);
+		 enum rollout_answer *ret_answer);
 
 /*
  * reload_undo - back to the generation before
@@ -98,7 +92,7 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number);
 /* Whether one runs whose outcome is still open: then slots must stay as many as they are. */
 bool reload_is_open(const struct reload *r);
 
-/* Whether one runs, or is to. */
+/* Whether slots are one's to change, or will be: one that is final only waits. */
 bool reload_is_running(const struct reload *r);
 
 /* What happens to workers. */

@@ -32,31 +32,28 @@ void reload_begin(struct reload *r, const struct reload_wish *wish, uint64_t num
 }
 
 int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret_number,
-		 enum reload_answer *ret_answer)
+		 enum rollout_answer *ret_answer)
 {
+	const struct rollout_now now = { .phase = r->rollout.phase, .has_next = r->has_next };
+
 	if (r->fleet->is_stopping)
 		return -EBUSY;
 	if (wish->canary_percent && !r->fleet->ports->steer)
 		return -EOPNOTSUPP;
 	if (wish->canary_percent && !wish->watch_ms)
 		return -EINVAL;
-	if (r->has_next) {
-		r->next = *wish;
-		*ret_number = r->next_number;
-		*ret_answer = RELOAD_JOINS;
-		return 0;
-	}
-	*ret_number = r->number + 1;
-	*ret_answer = RELOAD_BEGINS;
-	if (!rollout_is_running(&r->rollout)) {
+	*ret_answer = rollout_asked(&now);
+	if (*ret_answer == ROLLOUT_BEGINS) {
+		*ret_number = r->number + 1;
 		reload_begin(r, wish, *ret_number);
 		return 0;
 	}
-	*ret_answer = RELOAD_SUPERSEDES;
+	if (*ret_answer != ROLLOUT_JOINS)
+		r->next_number = r->number + 1;
 	r->next = *wish;
-	r->next_number = *ret_number;
 	r->has_next = true;
-	if (reload_is_open(r)) {
+	*ret_number = r->next_number;
+	if (*ret_answer == ROLLOUT_SUPERSEDES) {
 		reload_set_message(r, "reload %llu takes its place",
 				   (unsigned long long)*ret_number);
 		r->has_failed = true;

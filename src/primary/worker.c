@@ -21,7 +21,8 @@
 
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND      127
-#define STAY_AGAIN_MS       250 /* until the next look whether it still must stay */
+#define KILL_PATIENCE_MS    5000 /* what is killed is gone by then, unless the kernel holds it */
+#define STAY_AGAIN_MS       250  /* until the next look whether it still must stay */
 
 void worker_say(const struct worker *w, enum message_level level, const char *event,
 		const char *text)
@@ -320,6 +321,21 @@ static void resume(struct worker *w)
 		worker_look_after(w);
 }
 
+static void note_stuck(struct worker *w)
+{
+	char text[WORKER_WORDS_MAX];
+
+	(void)snprintf(text, sizeof(text),
+		       "was killed %.1f s ago and is not gone, as where the kernel waits for a "
+		       "device: it is not waited for any more",
+		       (double)KILL_PATIENCE_MS / 1000);
+	w->is_stuck = true;
+	w->deadline_ms = 0;
+	keep_save(w->home->keep);
+	worker_say(w, MESSAGE_ERROR, "worker_stuck", text);
+	w->home->on_drain(w);
+}
+
 static void act(struct worker *w, enum worker_act what)
 {
 	switch (what) {
@@ -338,6 +354,7 @@ static void act(struct worker *w, enum worker_act what)
 	case ACT_FREEZE: worker_freeze(w); break;
 	case ACT_RESUME: resume(w); break;
 	case ACT_STAY_EMPTY: worker_stay_empty(w); break;
+	case ACT_NOTE_STUCK: note_stuck(w); break;
 	}
 }
 
@@ -351,6 +368,10 @@ void worker_event(struct worker *w, enum worker_event event)
 		bool was_draining = w->state == WORKER_DRAINING;
 
 		set_state(w, step.next);
+		if (w->state == WORKER_KILLING) {
+			w->deadline_ms = clock_ms() + KILL_PATIENCE_MS;
+			worker_arm(w);
+		}
 		keep_save(w->home->keep);
 		if (was_draining)
 			w->home->on_drain(w);

@@ -38,7 +38,7 @@ struct worker_home {
 	/* It has failed: @why is the rest of a sentence. It may not be freed in here. */
 	void (*on_failed)(struct worker *w, const char *why);
 
-	/* It drains, or does no more: the state tells which. */
+	/* It drains, or does no more, or is stuck: the state tells which. */
 	void (*on_drain)(struct worker *w);
 
 	/* It has ended, and its slot stays empty. */
@@ -69,6 +69,7 @@ struct worker {
 	bool was_ready;   /* in the last run */
 	bool is_frozen;   /* its processes stand still */
 	bool is_overdue;  /* a timer has brought us to this state */
+	bool is_stuck;    /* it was killed, and nobody waits any more for its end */
 	int give_up_code; /* not 0: the app cannot run, and berth should exit with this */
 	struct health *health;                  /* NULL: it isn't probed */
 	bool has_passed;                        /* the last probe */

@@ -133,8 +133,13 @@ static void resume_act(struct worker *w)
 		break;
 	case WORKER_DRAINING: resume_draining(w); break;
 	case WORKER_FROZEN: worker_freeze(w); break;
-	case WORKER_CLEARING:
-	case WORKER_KILLING: process_kill(w->process); break;
+	case WORKER_CLEARING: process_kill(w->process); break;
+	case WORKER_KILLING:
+		process_kill(w->process);
+		w->is_stuck = !w->deadline_ms; /* that was said, then */
+		if (!w->is_stuck)
+			worker_arm(w);
+		break;
 	case WORKER_ENDED:
 		if (w->role == WORKER_LEAVING)
 			worker_event(w, EV_STOP);

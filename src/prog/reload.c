@@ -253,10 +253,13 @@ static enum client_exit begin(struct following *f, const char *target, const jso
 	else if (json_unpack(reply.body, "{s:I, s?s}", "reload", &f->id, "answer", &answer) < 0)
 		code = client_complain(f->verb->who, -EPROTO, NULL);
 	else if (strcmp(answer, "begins") != 0 && !f->is_json)
-		(void)printf("reload %" JSON_INTEGER_FORMAT " %s\n", f->id,
-			     strcmp(answer, "joins") == 0
-				     ? "was asked for already, and has not begun: this is the same"
-				     : "begins once the one that runs has ended, or is undone");
+		(void)printf(
+			"reload %" JSON_INTEGER_FORMAT " %s\n", f->id,
+			strcmp(answer, "joins") == 0
+				? "was asked for already, and has not begun: this is the same"
+			: strcmp(answer, "follows") == 0
+				? "follows the one before, of which only the old workers leave"
+				: "takes the place of the one that runs, which is undone first");
 	if (!err && code == CLIENT_FAILED && reply.status >= STATUS_ERROR)
 		code = CLIENT_ROLLED_BACK; /* refused */
 	json_decref(reply.body);

@@ -124,6 +124,13 @@ class App:
         )
 
 
+def hold_a_connection(app):
+    """Of a client that has begun to ask, and doesn't end."""
+    client = clients.connect(app.port)
+    client.sendall(b"GET / HTTP/1.1\r\n")
+    return client
+
+
 def ended(process, timeout_s=30):
     """Waits for a command. Returns its exit code and what it printed."""
     try:

@@ -173,7 +173,7 @@ def test_a_second_one_takes_the_place_of_the_first_and_a_third_is_the_same(app):
 def test_an_undo_takes_the_place_of_one_that_waits_for_its_turn(steered_app):
     app = steered_app("--drain", "20s", "--idle-close", "off", "--watch", "0s")
     before = app.family.wait_whole(2)
-    held = [hold_a_connection(app) for _ in range(4)]
+    held = [reloads.hold_a_connection(app) for _ in range(4)]
     first = app.start("reload")
     app.wait_phase("settling")
     second = app.start("reload")
@@ -238,14 +238,8 @@ def end_in_watch_with_frozen_ones(app):
     return reload
 
 
-def hold_a_connection(app):
-    client = clients.connect(app.port)
-    client.sendall(b"GET / HTTP/1.1\r\n")  # and not its end
-    return client
-
-
 def end_in_settling(app):
-    app.client = [hold_a_connection(app) for _ in range(4)]
+    app.client = [reloads.hold_a_connection(app) for _ in range(4)]
     reload = app.start("reload", "--watch", "0s")
     app.wait_phase("settling", "done")
     return reload
@@ -254,7 +248,7 @@ def end_in_settling(app):
 def end_in_undoing(app):
     reload = app.start("reload", "--watch", "60s")
     app.wait_phase("watching")
-    app.client = [hold_a_connection(app) for _ in range(4)]
+    app.client = [reloads.hold_a_connection(app) for _ in range(4)]
     app.start("undo").communicate(timeout=30)
     return reload
 
