@@ -52,6 +52,15 @@ struct state_reload {
 #define STATE_RELOAD_HAS_FAILED  8u
 #define STATE_RELOAD_HAS_NEXT    16u
 
+/* What reloads have come to, all of them; it stands last, since it is younger than the rest. */
+struct state_history {
+	uint64_t n_steps;     /* that were told, ever */
+	uint64_t last_number; /* that a reload was given, also one that was never begun */
+	uint64_t last_done;   /* number of the last one that was not rolled back */
+	uint32_t undo_to;     /* the generation before the last one that was; 0: none */
+	uint32_t unused;      /* 0: a record has no holes */
+};
+
 /* The replacement of single workers. Which one comes up is told by who is there. */
 struct state_recycling {
 	int64_t not_before_ms;
@@ -77,6 +86,7 @@ struct state_app {
 	uint32_t unused;     /* 0: a record has no holes */
 	struct state_reload reload;
 	struct state_recycling recycling;
+	struct state_history history;
 };
 
 #define STATE_APP_STOPPING   1u

@@ -115,12 +115,15 @@ struct worker *fleet_find_candidate(struct fleet *f, unsigned slot);
 void fleet_dismiss_candidates(struct fleet *f);
 
 /*
- * fleet_let_go - what has left its slot need not stay
+ * fleet_keep_only - what has left its slot need not stay
  *
- * @kept:     a generation whose frozen ones are kept,
- * @keep_ms:  for so long
+ * @kept:     a generation that is kept, once it has drained,
+ * @keep_ms:  for so long; what is kept already keeps its own time. 0: not at all
  */
-void fleet_let_go(struct fleet *f, unsigned kept, uint32_t keep_ms);
+void fleet_keep_only(struct fleet *f, unsigned kept, uint32_t keep_ms);
+
+/* What has left its slot and is of @generation need not stay; what is of others is left as it is. */
+void fleet_let_go(struct fleet *f, unsigned generation);
 
 /* How many beside the members are still on their way out: neither frozen nor stuck. */
 unsigned fleet_n_leaving(const struct fleet *f);

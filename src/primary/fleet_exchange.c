@@ -101,7 +101,7 @@ void fleet_dismiss_candidates(struct fleet *f)
 	}
 }
 
-void fleet_let_go(struct fleet *f, unsigned kept, uint32_t keep_ms)
+void fleet_keep_only(struct fleet *f, unsigned kept, uint32_t keep_ms)
 {
 	struct worker *next;
 
@@ -109,6 +109,17 @@ void fleet_let_go(struct fleet *f, unsigned kept, uint32_t keep_ms)
 		next = w->next;
 		if (w->role == WORKER_LEAVING)
 			worker_let_go(w, w->generation == kept ? keep_ms : 0);
+	}
+}
+
+void fleet_let_go(struct fleet *f, unsigned generation)
+{
+	struct worker *next;
+
+	for (struct worker *w = f->others; w; w = next) {
+		next = w->next;
+		if (w->role == WORKER_LEAVING && w->generation == generation)
+			worker_let_go(w, 0);
 	}
 }
 

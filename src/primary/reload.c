@@ -84,12 +84,13 @@ void reload_settle(struct reload *r)
 		if (back && (!member || member->generation != r->to))
 			fleet_promote(f, back, false);
 	}
-	fleet_let_go(f, r->from, undo_ms(r));
+	fleet_keep_only(f, r->from, undo_ms(r));
 }
 
 static void commit(struct reload *r)
 {
 	r->fleet->generation = r->to;
+	r->undo_to = r->from;
 	keep_save(r->keep);
 	reload_settle(r);
 	reload_say(r, MESSAGE_INFO, "reload_final", "generation %u is final after %.1f s%s", r->to,
@@ -137,7 +138,9 @@ static void go_back(struct reload *r)
 	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++)
 		put_back(r, slot);
 	fleet_dismiss_candidates(f);
-	fleet_let_go(f, r->from, 0);
+	/* And none of those that are kept since the last good one: they can be wanted still. */
+	fleet_let_go(f, r->from);
+	fleet_let_go(f, r->to);
 	fleet_start_missing(f);
 }
 

@@ -47,10 +47,10 @@ struct reload {
 	uint64_t number;
 	unsigned from; /* generations */
 	unsigned to;
+	unsigned undo_to; /* what an undo leads back to once this one is over; 0: nothing */
 	unsigned n_generations;
 	bool is_undo;
 	bool has_failed; /* and has not been undone yet */
-	bool is_superseded;
 	bool has_next;
 	struct reload_wish next; /* to be begun when this one is over */
 	uint64_t next_number;
@@ -101,10 +101,11 @@ void reload_note_news(struct reload *r);
 
 /* --- from primary to primary --- */
 
-void reload_remains(const struct reload *r, struct state_reload *ret_remains);
+/* What a successor has to know: into @app. */
+void reload_remains(const struct reload *r, struct state_app *app);
 
 /* After fleet_resume(). Does nothing yet. */
-void reload_resume(struct reload *r, const struct state_reload *remains);
+void reload_resume(struct reload *r, const struct state_app *app);
 
 /* Goes on, after fleet_go_on(). */
 void reload_go_on(struct reload *r);

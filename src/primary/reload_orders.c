@@ -62,17 +62,17 @@ int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret
 	return 0;
 }
 
-static bool can_come_back(const struct reload *r)
+bool reload_can_be_undone(const struct reload *r)
 {
-	for (unsigned slot = 1; slot <= r->fleet->n_wanted; slot++)
-		if (!fleet_find_leaving(r->fleet, slot, r->from))
+	for (unsigned slot = 1; r->undo_to && slot <= r->fleet->n_wanted; slot++)
+		if (!fleet_find_leaving(r->fleet, slot, r->undo_to))
 			return false;
-	return true;
+	return r->undo_to;
 }
 
 int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 {
-	const unsigned back_to = r->from;
+	const unsigned back_to = r->undo_to;
 
 	if (r->fleet->is_stopping)
 		return -EBUSY;
@@ -83,8 +83,7 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 		reload_look_soon(r);
 		return 0;
 	}
-	if (r->rollout.phase == ROLLOUT_UNDOING || r->is_undo || !back_to ||
-	    back_to == r->fleet->generation || !can_come_back(r))
+	if (r->rollout.phase == ROLLOUT_UNDOING || !reload_can_be_undone(r))
 		return -ENOENT;
 	fleet_dismiss_candidates(r->fleet);
 	/* One that waits for its turn is not begun any more. */
@@ -95,6 +94,7 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 	r->began_ms = clock_ms();
 	r->from = r->fleet->generation;
 	r->to = back_to;
+	r->undo_to = 0;
 	r->fleet->generation = back_to;
 	r->rollout.phase = ROLLOUT_SETTLING;
 	keep_save(r->keep);

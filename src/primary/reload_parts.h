@@ -16,6 +16,9 @@ void reload_settle(struct reload *r);
 
 /* --- in reload_orders.c --- */
 
+/* Whether all workers of the generation before could serve again. */
+bool reload_can_be_undone(const struct reload *r);
+
 /* Begins the reload @number; none runs. */
 void reload_begin(struct reload *r, const struct reload_wish *wish, uint64_t number);
 

@@ -5,7 +5,7 @@
 
 #include "primary/reload.h"
 
-void reload_remains(const struct reload *r, struct state_reload *ret_remains)
+static void remains(const struct reload *r, struct state_reload *ret_remains)
 {
 	*ret_remains = (struct state_reload){
 		.number = r->number,
@@ -32,6 +32,12 @@ void reload_remains(const struct reload *r, struct state_reload *ret_remains)
 	}
 }
 
+void reload_remains(const struct reload *r, struct state_app *app)
+{
+	remains(r, &app->reload);
+	app->history.undo_to = r->undo_to;
+}
+
 /* Which slots have a new one is seen by who is there. */
 static void look_at_slots(struct reload *r)
 {
@@ -47,8 +53,9 @@ static void look_at_slots(struct reload *r)
 	}
 }
 
-void reload_resume(struct reload *r, const struct state_reload *remains)
+void reload_resume(struct reload *r, const struct state_app *app)
 {
+	const struct state_reload *remains = &app->reload;
 	const struct rollout_rules rules = {
 		.max_surge = r->config->max_surge,
 		.max_unavailable = r->config->max_unavailable,
@@ -75,4 +82,5 @@ void reload_resume(struct reload *r, const struct state_reload *remains)
 	r->rollout.phase = (enum rollout_phase)remains->phase;
 	r->rollout.is_canary_over = !rules.has_canary || remains->flags & STATE_RELOAD_CANARY_OVER;
 	look_at_slots(r);
+	r->undo_to = app->history.undo_to;
 }

@@ -414,14 +414,18 @@ void worker_leave(struct worker *w, bool must_stay)
 
 void worker_let_go(struct worker *w, uint32_t keep_ms)
 {
+	const bool had_to_stay = w->must_stay;
+
 	w->must_stay = false;
 	w->keep_ms = keep_ms;
-	if (w->state != WORKER_FROZEN)
-		return;
-	if (!keep_ms) {
+	keep_save(w->home->keep);
+	if (w->state == WORKER_FROZEN && !keep_ms) {
 		worker_event(w, EV_STOP);
 		return;
 	}
+	/* Whoever is let go once more keeps its own time. */
+	if (w->state != WORKER_FROZEN || !had_to_stay)
+		return;
 	w->deadline_ms = clock_ms() + keep_ms;
 	keep_save(w->home->keep);
 	worker_arm(w);

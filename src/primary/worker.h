@@ -129,7 +129,7 @@ void worker_hold(struct worker *w);
 /* It gets no more, and goes as soon as those that it has are gone: or is kept, if @must_stay. */
 void worker_leave(struct worker *w, bool must_stay);
 
-/* What drains or is frozen need not stay; once frozen, it's kept for @keep_ms. */
+/* What drains or is frozen need not stay; it's kept for @keep_ms, from the first time on. */
 void worker_let_go(struct worker *w, uint32_t keep_ms);
 
 /* The last of its clients has left. */

@@ -124,6 +124,11 @@ class App:
         )
 
 
+def generations(app):
+    """Of the members, by slot."""
+    return {slot["slot"]: slot["generation"] for slot in app.slots() if slot["role"] == "member"}
+
+
 def hold_a_connection(app):
     """Of a client that has begun to ask, and doesn't end."""
     client = clients.connect(app.port)

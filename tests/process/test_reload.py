@@ -11,7 +11,7 @@ import clients
 import control
 import procs
 import reloads
-from reloads import App, served, steps_of
+from reloads import App, generations, served, steps_of
 
 UNDO_S = 0.5  # it takes milliseconds; the rest is for machines that do much else
 
@@ -29,10 +29,6 @@ def steered_app(berth_run, programs, place, steered):
         return App(berth_run, programs, place, *options, tier=steered, n_workers=n_workers)
 
     return make
-
-
-def generations(app):
-    return {slot["slot"]: slot["generation"] for slot in app.slots() if slot["role"] == "member"}
 
 
 # --- what it does -------------------------------------------------------------------------
@@ -167,27 +163,6 @@ def test_a_second_one_takes_the_place_of_the_first_and_a_third_is_the_same(app):
     assert reloads.ended(third)[0] in (reloads.DONE, reloads.ROLLED_BACK)
     procs.wait_until(lambda: app.state()["state"] in ("done", "rolled-back"), "the last has ended")
     assert app.state()["state"] == "done"
-    app.run.stop()
-
-
-def test_an_undo_takes_the_place_of_one_that_waits_for_its_turn(steered_app):
-    app = steered_app("--drain", "20s", "--idle-close", "off", "--watch", "0s")
-    before = app.family.wait_whole(2)
-    held = [reloads.hold_a_connection(app) for _ in range(4)]
-    first = app.start("reload")
-    app.wait_phase("settling")
-    second = app.start("reload")
-    procs.wait_until(lambda: app.state()["has_next"], "a second one waits")
-    assert app.berth("undo", "--timeout", "10s")[0] == reloads.DONE
-    assert set(clients.tally(app.port, 8)) <= set(before.values())
-    for each in (first, second):
-        code, text = reloads.ended(each)
-        assert code == reloads.ROLLED_BACK and "another reload took its place" in text, text
-    for client in held:
-        client.close()
-    app.wait_only_members()
-    assert app.family.wait_whole(2) == before
-    app.reload()
     app.run.stop()
 
 

@@ -11,7 +11,7 @@ import clients
 import control
 import procs
 import reloads
-from reloads import App
+from reloads import App, generations
 
 LONG = ("--drain", "25s", "--idle-close", "off", "--watch", "0s")
 
@@ -22,10 +22,6 @@ def make_app(berth_run, programs, place, steered):
         return App(berth_run, programs, place, *options, tier=steered, n_workers=n_workers)
 
     return make
-
-
-def generations(app):
-    return {slot["slot"]: slot["generation"] for slot in app.slots() if slot["role"] == "member"}
 
 
 def n_steered(app):
