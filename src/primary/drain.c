@@ -29,6 +29,7 @@ struct drain {
 	int64_t claimed_ms;
 	bool has_looked;
 	bool is_fresh; /* whose they are was asked in this look */
+	bool is_whole; /* it has found all of them */
 };
 
 uint32_t drain_owner(const struct worker *w)
@@ -122,8 +123,11 @@ static unsigned n_queued(const struct drain *d, const struct worker *w)
 	return n;
 }
 
-static uint32_t left_ms(const struct worker *w, int64_t now_ms)
+/* Who must stay has no deadline yet that would be a reason to hurry. */
+static uint32_t left_ms(const struct drain *d, const struct worker *w, int64_t now_ms)
 {
+	if (w->must_stay)
+		return d->fleet->config->drain_ms;
 	return w->deadline_ms > now_ms ? (uint32_t)(w->deadline_ms - now_ms) : 0;
 }
 
@@ -131,7 +135,7 @@ static uint32_t left_ms(const struct worker *w, int64_t now_ms)
 static uint32_t close_idle(const struct drain *d, const struct worker *w, int64_t now_ms)
 {
 	const struct conn_patience patience =
-		conn_patience(d->fleet->config->idle_close_ms, left_ms(w, now_ms));
+		conn_patience(d->fleet->config->idle_close_ms, left_ms(d, w, now_ms));
 	const uint32_t owner = drain_owner(w);
 	size_t n_all;
 	struct conn *all = conns_all(d->conns, &n_all);
@@ -173,13 +177,35 @@ static void look(struct drain *d, int64_t now_ms)
 	size_t n = list_ports(d, ports, sizeof(ports) / sizeof(ports[0]));
 
 	d->is_fresh = !d->has_looked || now_ms - d->claimed_ms >= CLAIM_EVERY_MS;
-	(void)conns_look(d->conns, ports, n, now_ms);
+	d->is_whole = conns_look(d->conns, ports, n, now_ms) == 0;
 	d->has_looked = true;
 	if (!d->is_fresh)
 		return;
 	d->claimed_ms = now_ms;
 	for (const struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w))
 		claim(d, w);
+}
+
+bool drain_cut(struct drain *d, const struct worker *w)
+{
+	const uint32_t owner = drain_owner(w);
+	struct conn *all;
+	size_t n_all;
+	bool is_left = false;
+
+	/* Handshakes need some time to end, however short it is. */
+	if (!d->fleet->config->drain_ms)
+		return false;
+	d->has_looked = false; /* whose they are has to be asked now */
+	look(d, clock_ms());
+	all = conns_all(d->conns, &n_all);
+	for (size_t i = 0; i < n_all; i++) {
+		const int r = all[i].owner == owner ? conn_cut(&all[i]) : 0;
+
+		is_left |= r < 0 && r != -ESRCH;
+	}
+	/* Who has not come for its clients in all that time will not do so later. */
+	return d->is_whole && !is_left && n_queued(d, w) == 0;
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -213,6 +213,13 @@ static void on_drain(struct worker *w)
 	f->on_drain(f, w);
 }
 
+static bool on_cut(struct worker *w)
+{
+	struct fleet *f = container_of(w->home, struct fleet, home);
+
+	return f->on_cut(f, w);
+}
+
 /* Once for each port and run: a worker may listen again as often as it likes. */
 static bool is_first_time(struct process *process, const struct port *port)
 {
@@ -286,6 +293,7 @@ int fleet_init(struct fleet *f, uv_loop_t *loop)
 	f->home.on_gone = on_gone;
 	f->home.on_failed = on_failed;
 	f->home.on_drain = on_drain;
+	f->home.on_cut = on_cut;
 	f->home.on_ended = on_ended;
 	f->generation = 1;
 	f->home.n_workers = f->n_wanted;

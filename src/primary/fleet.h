@@ -39,6 +39,7 @@ struct fleet {
 	void (*on_ready)(struct fleet *f, struct worker *w);
 	void (*on_failed)(struct fleet *f, struct worker *w, const char *why);
 	void (*on_drain)(struct fleet *f, struct worker *w);
+	bool (*on_cut)(struct fleet *f, const struct worker *w);
 	void (*on_left)(struct fleet *f); /* one has gone; which doesn't matter */
 };
 
@@ -121,6 +122,9 @@ void fleet_dismiss_candidates(struct fleet *f);
  * @keep_ms:  for so long; what is kept already keeps its own time. 0: not at all
  */
 void fleet_keep_only(struct fleet *f, unsigned kept, uint32_t keep_ms);
+
+/* Whether any of @generation is kept. */
+bool fleet_keeps(const struct fleet *f, unsigned generation);
 
 /* What has left its slot and is of @generation need not stay; what is of others is left as it is. */
 void fleet_let_go(struct fleet *f, unsigned generation);

@@ -68,7 +68,7 @@ void fleet_promote(struct fleet *f, struct worker *w, bool must_stay)
 		worker_leave(member, must_stay);
 }
 
-static bool can_come_back(const struct worker *w)
+static bool could_come_back(const struct worker *w)
 {
 	return w->role == WORKER_LEAVING &&
 	       (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN);
@@ -77,7 +77,7 @@ static bool can_come_back(const struct worker *w)
 struct worker *fleet_find_leaving(struct fleet *f, unsigned slot, unsigned generation)
 {
 	for (struct worker *w = f->others; w; w = w->next)
-		if (w->slot == slot && w->generation == generation && can_come_back(w))
+		if (w->slot == slot && w->generation == generation && could_come_back(w))
 			return w;
 	return NULL;
 }
@@ -110,6 +110,14 @@ void fleet_keep_only(struct fleet *f, unsigned kept, uint32_t keep_ms)
 		if (w->role == WORKER_LEAVING)
 			worker_let_go(w, w->generation == kept ? keep_ms : 0);
 	}
+}
+
+bool fleet_keeps(const struct fleet *f, unsigned generation)
+{
+	for (const struct worker *w = f->others; w; w = w->next)
+		if (w->generation == generation && w->keep_ms && could_come_back(w))
+			return true;
+	return false;
 }
 
 void fleet_let_go(struct fleet *f, unsigned generation)

@@ -77,6 +77,11 @@ static void on_worker_drain(struct fleet *f, struct worker *w)
 	reload_note_news(&p->reload);
 }
 
+static bool on_worker_cut(struct fleet *f, const struct worker *w)
+{
+	return drain_cut(container_of(f, struct primary, fleet)->drain, w);
+}
+
 static void on_worker_left(struct fleet *f)
 {
 	struct primary *p = container_of(f, struct primary, fleet);
@@ -252,6 +257,7 @@ static int init_fleet(struct primary *p)
 	p->fleet.on_ready = on_worker_ready;
 	p->fleet.on_failed = on_worker_failed;
 	p->fleet.on_drain = on_worker_drain;
+	p->fleet.on_cut = on_worker_cut;
 	p->fleet.on_left = on_worker_left;
 	p->fleet.home.loop = &p->loop;
 	p->fleet.home.config = p->config;

@@ -192,6 +192,18 @@ static void end(struct reload *r)
 	keep_save(r->keep);
 }
 
+/* Where one of them has gone, the others are kept for nothing. */
+static void check_kept(struct reload *r)
+{
+	if (!r->undo_to || reload_can_be_undone(r) || !fleet_keeps(r->fleet, r->undo_to))
+		return;
+	output_say(r->output, MESSAGE_WARNING, "not_kept",
+		   "%s: not every slot has its worker of generation %u any more: none of them is "
+		   "kept, and an undo would start them anew",
+		   app_of(r), r->undo_to);
+	fleet_let_go(r->fleet, r->undo_to);
+}
+
 static void look(struct reload *r)
 {
 	unsigned slot = 0;
@@ -208,6 +220,7 @@ static void look(struct reload *r)
 		reload_look_soon(r);
 		return;
 	}
+	check_kept(r);
 	if (rollout_is_running(&r->rollout) &&
 	    rollout_may_follow(r->rollout.phase, fleet_n_leaving(r->fleet),
 			       r->has_next ? r->rollout.n_slots : 0))
@@ -273,7 +286,7 @@ void reload_note_failed(struct reload *r, const struct worker *w, const char *wh
 
 void reload_note_news(struct reload *r)
 {
-	if (rollout_is_running(&r->rollout))
+	if (rollout_is_running(&r->rollout) || r->undo_to)
 		reload_look_soon(r);
 }
 

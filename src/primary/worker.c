@@ -12,6 +12,7 @@
 
 #include "base/container_of.h"
 #include "base/own.h"
+#include "core/conn_idle.h"
 #include "os/clock.h"
 #include "primary/berths.h"
 #include "primary/health.h"
@@ -22,7 +23,6 @@
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND      127
 #define KILL_PATIENCE_MS    5000 /* what is killed is gone by then, unless the kernel holds it */
-#define STAY_AGAIN_MS       250  /* until the next look whether it still must stay */
 
 void worker_say(const struct worker *w, enum message_level level, const char *event,
 		const char *text)
@@ -54,14 +54,31 @@ static void set_state(struct worker *w, enum worker_state next)
 	w->state = next;
 }
 
+static void stand_still(struct worker *w)
+{
+	w->is_frozen = true;
+	keep_save(w->home->keep);
+	process_signal_leader(w->process, SIGSTOP);
+	process_signal_rest(w->process, SIGSTOP);
+}
+
+/*
+ * Those that won't leave in time don't end what is to be kept. It hears of their ends later: a
+ * program that closes a connection while we have a copy of it may be told of it once more.
+ */
+static bool cut_off(struct worker *w)
+{
+	if (w->state != WORKER_DRAINING || !w->keep_ms)
+		return false;
+	stand_still(w);
+	return w->home->on_cut(w);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct worker *w = container_of(timer, struct worker, timer);
 
-	if (w->must_stay && (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN))
-		(void)uv_timer_start(timer, on_timer, STAY_AGAIN_MS, 0);
-	else
-		worker_event(w, EV_TIMER);
+	worker_event(w, cut_off(w) ? EV_FREEZE : EV_TIMER);
 }
 
 void worker_arm_at(struct worker *w, int64_t due_ms)
@@ -69,6 +86,9 @@ void worker_arm_at(struct worker *w, int64_t due_ms)
 	int64_t now_ms = clock_ms();
 	uint64_t left_ms = due_ms > now_ms ? (uint64_t)(due_ms - now_ms) : 0;
 
+	/* Nothing ends it, until worker_let_go(). */
+	if (w->must_stay && (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN))
+		return;
 	(void)uv_timer_start(&w->timer, on_timer, left_ms, 0);
 }
 
@@ -222,13 +242,6 @@ void worker_release_process(struct worker *w)
 	ports_restore_names(w->home->broker->ports);
 	w->process = process_free(w->process);
 	keep_save(w->home->keep);
-}
-
-static void stand_still(struct worker *w)
-{
-	w->is_frozen = true;
-	process_signal_leader(w->process, SIGSTOP);
-	process_signal_rest(w->process, SIGSTOP);
 }
 
 void worker_go_ahead(struct worker *w)
@@ -412,6 +425,19 @@ void worker_leave(struct worker *w, bool must_stay)
 	worker_event(w, w->state == WORKER_READY ? EV_DRAIN : EV_STOP);
 }
 
+static int64_t most(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* That its last clients have from now on, however late it is. */
+static int64_t last_ms(const struct worker *w)
+{
+	const uint32_t drain_ms = w->home->config->drain_ms;
+
+	return drain_ms < CONN_HOLD_MS ? drain_ms : CONN_HOLD_MS;
+}
+
 void worker_let_go(struct worker *w, uint32_t keep_ms)
 {
 	const bool had_to_stay = w->must_stay;
@@ -424,9 +450,12 @@ void worker_let_go(struct worker *w, uint32_t keep_ms)
 		return;
 	}
 	/* Whoever is let go once more keeps its own time. */
-	if (w->state != WORKER_FROZEN || !had_to_stay)
+	if (!had_to_stay || (w->state != WORKER_DRAINING && w->state != WORKER_FROZEN))
 		return;
-	w->deadline_ms = clock_ms() + keep_ms;
+	if (w->state == WORKER_FROZEN)
+		w->deadline_ms = clock_ms() + keep_ms;
+	else
+		w->deadline_ms = most(w->deadline_ms, clock_ms() + last_ms(w));
 	keep_save(w->home->keep);
 	worker_arm(w);
 }

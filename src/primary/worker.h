@@ -41,6 +41,9 @@ struct worker_home {
 	/* It drains, or does no more, or is stuck: the state tells which. */
 	void (*on_drain)(struct worker *w);
 
+	/* Its time to drain is over: cuts its connections. Whether it has none left now. */
+	bool (*on_cut)(struct worker *w);
+
 	/* It has ended, and its slot stays empty. */
 	void (*on_ended)(struct worker *w);
 
