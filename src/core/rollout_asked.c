@@ -52,3 +52,15 @@ const char *rollout_answer_text(enum rollout_answer answer)
 	assert((unsigned)answer < ROLLOUT_ANSWERS);
 	return texts[answer];
 }
+
+const char *rollout_way_back_text(enum rollout_way_back way)
+{
+	static const char *const texts[ROLLOUT_WAYS_BACK] = {
+		[ROLLOUT_BACK_NOWHERE] = "nowhere",   [ROLLOUT_BACK_ROLLS] = "rolls-back",
+		[ROLLOUT_BACK_JOINS] = "joins",       [ROLLOUT_BACK_AT_ONCE] = "returns",
+		[ROLLOUT_BACK_RELOADING] = "reloads",
+	};
+
+	assert((unsigned)way < ROLLOUT_WAYS_BACK);
+	return texts[way];
+}

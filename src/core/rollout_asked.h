@@ -26,6 +26,8 @@ enum rollout_way_back {
 	ROLLOUT_BACK_RELOADING, /* they have gone: a reload like any other */
 };
 
+#define ROLLOUT_WAYS_BACK (ROLLOUT_BACK_RELOADING + 1)
+
 /* How things stand. */
 struct rollout_now {
 	enum rollout_phase phase;
@@ -52,5 +54,6 @@ bool rollout_may_follow(enum rollout_phase phase, unsigned n_leaving, unsigned n
 
 /* One word each, for programs. */
 const char *rollout_answer_text(enum rollout_answer answer);
+const char *rollout_way_back_text(enum rollout_way_back way);
 
 #endif

@@ -113,9 +113,14 @@ int primary_reload(struct primary *p, const struct primary_reload_wish *wish, ui
 	return r;
 }
 
-int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number)
+int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number, const char **ret_answer)
 {
-	return reload_undo(&p->reload, uid, ret_number);
+	enum rollout_way_back way;
+	int r = reload_undo(&p->reload, uid, ret_number, &way);
+
+	if (r == 0)
+		*ret_answer = rollout_way_back_text(way);
+	return r;
 }
 
 unsigned primary_n_wanted(const struct primary *p)

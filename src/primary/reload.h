@@ -54,6 +54,7 @@ struct reload {
 	bool has_next;
 	struct reload_wish next; /* to be begun when this one is over */
 	uint64_t next_number;
+	uint64_t last_number; /* that was given out */
 	int64_t began_ms;
 	int64_t watch_due_ms;
 	char message[RELOAD_TEXT_MAX]; /* how it ended, or why it's being undone */
@@ -84,10 +85,14 @@ int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret
 /*
  * reload_undo - back to the generation before
  *
- * One that isn't final yet is rolled back. Else, if that generation is still there, it
- * serves at once. Returns 0; -ENOENT if it isn't; -EBUSY while berth stops.
+ * @ret_number: of what is to be followed
+ * @ret_way:    one that isn't final yet is rolled back; else that generation serves again, at
+ *              once where all of it is kept, and else by another reload
+ *
+ * One that waits for its turn is not begun. Returns 0; -ENOENT if there is nothing to be
+ * undone; -EBUSY while berth stops.
  */
-int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number);
+int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number, enum rollout_way_back *ret_way);
 
 /* Whether one runs whose outcome is still open: then slots must stay as many as they are. */
 bool reload_is_open(const struct reload *r);

@@ -32,6 +32,12 @@ __attribute__((format(printf, 2, 3))) void reload_set_message(struct reload *r, 
 __attribute__((format(printf, 4, 5))) void reload_say(struct reload *r, enum message_level level,
 						      const char *event, const char *format, ...);
 
+/* The same of another one than that which runs, or ran last. */
+__attribute__((format(printf, 5, 6))) void reload_say_of(struct reload *r, uint64_t number,
+							 enum message_level level,
+							 const char *event, const char *format,
+							 ...);
+
 /* --- in reload_canary.c --- */
 
 /* The canary in @slot is ready: it has its share from now on, and is watched. */

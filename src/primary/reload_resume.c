@@ -36,6 +36,7 @@ void reload_remains(const struct reload *r, struct state_app *app)
 {
 	remains(r, &app->reload);
 	app->history.undo_to = r->undo_to;
+	app->history.last_number = r->last_number;
 }
 
 /* Which slots have a new one is seen by who is there. */
@@ -76,11 +77,14 @@ void reload_resume(struct reload *r, const struct state_app *app)
 	r->has_next = remains->flags & STATE_RELOAD_HAS_NEXT;
 	r->next = (struct reload_wish){ remains->next_canary_percent, remains->next_watch_ms,
 					remains->next_uid };
-	r->next_number = r->number + 1;
 	memcpy(r->message, remains->message, sizeof(r->message) - 1);
 	rollout_begin(&r->rollout, &rules, r->fleet->n_wanted);
 	r->rollout.phase = (enum rollout_phase)remains->phase;
 	r->rollout.is_canary_over = !rules.has_canary || remains->flags & STATE_RELOAD_CANARY_OVER;
 	look_at_slots(r);
 	r->undo_to = app->history.undo_to;
+	r->last_number = app->history.last_number;
+	if (r->last_number < r->number) /* of those who did not count what was never begun */
+		r->last_number = r->number + r->has_next;
+	r->next_number = r->last_number;
 }

@@ -124,6 +124,20 @@ class App:
         )
 
 
+def n_steered(app):
+    _, _, document = control.request(f"{app.directory}/web.sock", "GET", "/v1/berths")
+    return {b["slot"]: b["steered"] for b in document["berths"] if b["state"] == "open"}
+
+
+def hold_all(app):
+    """Each member has a connection that doesn't end. Returns them, to be closed."""
+    before = n_steered(app)
+    held = contextlib.ExitStack()
+    while any(n == before[slot] for slot, n in n_steered(app).items()):
+        held.enter_context(hold_a_connection(app))
+    return held
+
+
 def generations(app):
     """Of the members, by slot."""
     return {slot["slot"]: slot["generation"] for slot in app.slots() if slot["role"] == "member"}

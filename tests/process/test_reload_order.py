@@ -8,7 +8,6 @@ import signal
 import pytest
 
 import clients
-import control
 import procs
 import reloads
 from reloads import App, generations
@@ -24,20 +23,6 @@ def make_app(berth_run, programs, place, steered):
     return make
 
 
-def n_steered(app):
-    _, _, document = control.request(f"{app.directory}/web.sock", "GET", "/v1/berths")
-    return {b["slot"]: b["steered"] for b in document["berths"] if b["state"] == "open"}
-
-
-def hold_all(app):
-    """Each member has a connection that doesn't end. Returns them, to be closed."""
-    before = n_steered(app)
-    held = contextlib.ExitStack()
-    while any(n == before[slot] for slot, n in n_steered(app).items()):
-        held.enter_context(reloads.hold_a_connection(app))
-    return held
-
-
 def draining(app, generation):
     return [slot for slot in app.in_state("draining") if slot["generation"] == generation]
 
@@ -47,7 +32,7 @@ def draining(app, generation):
 
 def test_one_that_only_waits_for_old_connections_ends_when_the_next_one_follows(make_app):
     app = make_app(*LONG)
-    with hold_all(app):
+    with reloads.hold_all(app):
         first = app.start("reload")
         app.wait_phase("settling")
         second = app.start("reload", "--timeout", "20s")
@@ -61,10 +46,10 @@ def test_one_that_only_waits_for_old_connections_ends_when_the_next_one_follows(
 
 def test_the_next_one_waits_while_more_leave_than_there_are_slots(make_app):
     app = make_app(*LONG, "--undo", "off")
-    with hold_all(app):
+    with reloads.hold_all(app):
         app.start("reload")
         app.wait_phase("settling")
-        with hold_all(app):
+        with reloads.hold_all(app):
             app.start("reload")
             procs.wait_until(lambda: generations(app) == {1: 3, 2: 3}, "generation 3")
             third = app.start("reload")

@@ -7,6 +7,7 @@ import time
 import pytest
 
 import clients
+import control
 import procs
 import reloads
 from reloads import App, generations
@@ -110,3 +111,95 @@ def test_those_that_may_be_wanted_again_wake_nobody(make_app):
     time.sleep(2)  # what does not happen is no event
     assert n_wakes(primary) - before < 6
     app.run.stop()
+
+
+# --- later --------------------------------------------------------------------------------
+
+
+def test_after_its_time_an_undo_is_a_reload_of_what_is_on_the_disk(make_app):
+    app = make_app(*reloads.BRISK, "--undo", "500ms")
+    app.reload()
+    app.wait_only_members()
+    app.deploy(f"echo put back; exec {app.programs.hello} {app.port}")
+    code, text = app.berth("undo")
+    assert code == reloads.DONE and "the workers of generation 1 are not kept" in text, text
+    assert generations(app) == {1: 3, 2: 3}
+    assert len(app.run.matching("put back")) == 2
+    app.deploy("exit 3")
+    app.wait_only_members()
+    code, text = app.berth("undo")
+    assert code == reloads.ROLLED_BACK and "exit code 3" in text, text
+    app.run.stop()
+
+
+def test_in_the_shared_tier_an_undo_is_always_a_reload(berth_run, programs, place, shared):
+    app = App(berth_run, programs, place, tier=shared)
+    code, text = app.berth("undo")
+    assert code == reloads.ROLLED_BACK and "no reload to be undone" in text, text
+    app.reload()
+    app.wait_only_members()
+    assert app.berth("undo")[0] == reloads.DONE
+    assert generations(app) == {1: 3, 2: 3}
+    app.run.stop()
+
+
+# --- while another reload waits -----------------------------------------------------------
+
+
+def test_an_undo_takes_the_place_of_one_that_waits_for_its_turn(make_app):
+    app = make_app("--drain", "20s", "--idle-close", "off", "--watch", "0s")
+    with reloads.hold_all(app):
+        first = app.start("reload")
+        app.wait_phase("settling")
+        before = {slot["slot"]: slot["pid"] for slot in app.slots() if slot["role"] == "member"}
+        with reloads.hold_all(app):
+            second = app.start("reload")
+            procs.wait_until(lambda: generations(app) == {1: 3, 2: 3}, "generation 3")
+            third = app.start("reload")
+            procs.wait_until(lambda: app.state()["has_next"], "a third one waits")
+            assert app.berth("undo", "--timeout", "1s")[0] == reloads.DEADLINE
+            assert generations(app) == {1: 2, 2: 2}
+    assert reloads.ended(first)[0] == reloads.DONE
+    for each, words in (second, "another reload took its place"), (third, "not begun: undone"):
+        code, text = reloads.ended(each)
+        assert code == reloads.ROLLED_BACK and words in text, text
+    assert_is_back(app, before)
+    app.reload()
+    assert generations(app) == {1: 4, 2: 4}
+    app.run.stop()
+
+
+def test_an_undo_of_one_that_is_being_undone_for_another_leaves_it_at_that(make_app):
+    """What was to follow is what somebody wants to be rid of."""
+    app = make_app("--drain", "20s", "--idle-close", "off", "--watch", "60s", n_workers=1)
+    before = app.family.wait_whole(1)
+    first = app.start("reload")
+    app.wait_phase("watching")
+    held = reloads.hold_all(app)
+    second = app.start("undo")
+    app.wait_phase("undoing")
+    status, _, answer = control.request(f"{app.directory}/web.sock", "POST", "/v1/undo")
+    assert (status, answer["answer"]) == (202, "joins")
+    with held:
+        assert set(clients.tally(app.port, 8)) == set(before.values())
+    assert reloads.ended(first)[0] == reloads.ROLLED_BACK
+    code, text = reloads.ended(second)
+    assert code == reloads.DONE, text
+    assert_is_back(app, before)
+    app.run.stop()
+
+
+@pytest.mark.parametrize("order", ["/v1/undo", "/v1/reload"])
+def test_what_was_answered_is_done_also_by_the_next_primary(make_app, order):
+    app = make_app(*reloads.BRISK)
+    first = app.start("reload", "--watch", "60s")
+    app.wait_phase("watching")
+    status, _, _ = control.request(f"{app.directory}/web.sock", "POST", order)
+    app.family.kill_primary()
+    assert status == 202
+    code, text = reloads.ended(first)
+    assert code == reloads.ROLLED_BACK, text
+    wanted = {1: 1, 2: 1} if order == "/v1/undo" else {1: 3, 2: 3}
+    procs.wait_until(lambda: app.state()["state"] in ("done", "rolled-back"), "it has ended")
+    procs.wait_until(lambda: generations(app) == wanted, f"{wanted}")
+    app.family.end()

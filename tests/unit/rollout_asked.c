@@ -104,6 +104,10 @@ START_TEST(every_answer_has_a_word_of_its_own)
 		for (int b = 0; b < a; b++)
 			ck_assert_str_ne(rollout_answer_text((enum rollout_answer)a),
 					 rollout_answer_text((enum rollout_answer)b));
+	for (int a = 0; a < ROLLOUT_WAYS_BACK; a++)
+		for (int b = 0; b < a; b++)
+			ck_assert_str_ne(rollout_way_back_text((enum rollout_way_back)a),
+					 rollout_way_back_text((enum rollout_way_back)b));
 }
 END_TEST
 
