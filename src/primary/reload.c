@@ -181,6 +181,7 @@ static void end(struct reload *r)
 {
 	rollout_has_left(&r->rollout);
 	if (r->rollout.phase == ROLLOUT_DONE) {
+		r->last_done = r->number;
 		reload_set_message(r, "%s serves as generation %u", app_of(r), r->to);
 		reload_say(r, MESSAGE_INFO, "reloaded", "done after %.1f s: %s", since_s(r),
 			   r->message);

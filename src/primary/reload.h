@@ -55,6 +55,7 @@ struct reload {
 	struct reload_wish next; /* to be begun when this one is over */
 	uint64_t next_number;
 	uint64_t last_number; /* that was given out */
+	uint64_t last_done;   /* number of the last one that was not rolled back */
 	int64_t began_ms;
 	int64_t watch_due_ms;
 	char message[RELOAD_TEXT_MAX]; /* how it ended, or why it's being undone */

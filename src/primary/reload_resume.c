@@ -37,6 +37,8 @@ void reload_remains(const struct reload *r, struct state_app *app)
 	remains(r, &app->reload);
 	app->history.undo_to = r->undo_to;
 	app->history.last_number = r->last_number;
+	app->history.last_done = r->last_done;
+	app->history.n_steps = r->n_steps;
 }
 
 /* Which slots have a new one is seen by who is there. */
@@ -83,6 +85,8 @@ void reload_resume(struct reload *r, const struct state_app *app)
 	r->rollout.is_canary_over = !rules.has_canary || remains->flags & STATE_RELOAD_CANARY_OVER;
 	look_at_slots(r);
 	r->undo_to = app->history.undo_to;
+	r->last_done = app->history.last_done;
+	r->n_steps = app->history.n_steps;
 	r->last_number = app->history.last_number;
 	if (r->last_number < r->number) /* of those who did not count what was never begun */
 		r->last_number = r->number + r->has_next;

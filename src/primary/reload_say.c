@@ -37,6 +37,7 @@ static void say(struct reload *r, uint64_t number, enum message_level level, con
 	step->at_ms = clock_ms();
 	step->event = event;
 	write_text(step->text, format, arguments);
+	keep_save(r->keep); /* no other step ever has this number */
 	output_say(r->output, level, event, "reload %llu: %s", (unsigned long long)number,
 		   step->text);
 }

@@ -86,6 +86,7 @@ struct reload_state {
 	json_int_t id;
 	const char *state;
 	const char *message;
+	json_int_t last_done; /* id of the last that wasn't rolled back */
 	int has_next;
 };
 
@@ -172,7 +173,10 @@ static void hear_state(struct following *f, const struct reload_state *now)
 
 	if (f->is_done)
 		return;
-	if (now->id > f->id) {
+	if (now->last_done == f->id) {
+		note_end(f, "reloaded");
+		why = "done";
+	} else if (now->id > f->id) {
 		why = "another reload took its place";
 		finish(f, CLIENT_ROLLED_BACK);
 	} else if (now->id < f->id && !now->has_next) {
@@ -192,11 +196,12 @@ static void hear_state(struct following *f, const struct reload_state *now)
 
 static bool hear(struct following *f, json_t *reload)
 {
-	struct reload_state now;
+	struct reload_state now = { 0 };
 	const json_t *steps;
 
-	if (json_unpack(reload, "{s:I, s:s, s:s, s:b, s:o}", "id", &now.id, "state", &now.state,
-			"message", &now.message, "has_next", &now.has_next, "steps", &steps) < 0 ||
+	if (json_unpack(reload, "{s:I, s:s, s:s, s?I, s:b, s:o}", "id", &now.id, "state",
+			&now.state, "message", &now.message, "last_done", &now.last_done,
+			"has_next", &now.has_next, "steps", &steps) < 0 ||
 	    !json_is_array(steps) || !hear_steps(f, steps))
 		return false;
 	hear_state(f, &now);

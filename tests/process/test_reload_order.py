@@ -93,3 +93,40 @@ def test_who_is_killed_and_does_not_go_is_said_and_not_waited_for(make_app):
     app.wait_only_members()
     assert len(clients.tally(app.port, 8)) == 2
     app.family.end()
+
+
+# --- from primary to primary --------------------------------------------------------------
+
+
+def test_steps_are_numbered_on_by_the_next_primary_and_the_timeline_goes_on(make_app):
+    app = make_app(*reloads.BRISK)
+    app.reload()
+    reload = app.start("reload", "--watch", "3s", "--json")
+    app.wait_phase("watching")
+    last = max(step["number"] for step in app.state()["steps"])
+    first = app.family.kill_primary()
+    app.family.primary(other_than=first)
+    code, text = reloads.ended(reload)
+    assert code == reloads.DONE, text
+    steps = reloads.steps_of(text)
+    assert [s["event"] for s in steps][-2:] == ["reload_final", "reloaded"], text
+    assert steps[-2]["number"] > last
+    assert app.state()["last_done"] == 2
+    app.family.end()
+
+
+def test_one_that_was_done_and_followed_while_nobody_answered_is_done(make_app):
+    app = make_app(*LONG)
+    with reloads.hold_all(app):
+        first = app.start("reload")
+        app.wait_phase("settling")
+        first.send_signal(signal.SIGSTOP)
+        second = app.start("reload", "--timeout", "20s")
+        procs.wait_until(lambda: generations(app) == {1: 3, 2: 3}, "generation 3")
+        killed = app.family.kill_primary()
+        app.family.primary(other_than=killed)
+        first.send_signal(signal.SIGCONT)
+        code, text = reloads.ended(first)
+        assert code == reloads.DONE, text
+    assert reloads.ended(second)[0] == reloads.DONE
+    app.family.end()
