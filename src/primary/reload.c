@@ -72,19 +72,36 @@ static uint32_t undo_ms(const struct reload *r)
 	return r->fleet->ports->steer && !r->is_undo ? r->config->undo_ms : 0;
 }
 
+/* The slot's worker of that generation serves again. Where it has gone meanwhile, it is started anew. */
+static void take_back(struct reload *r, unsigned slot)
+{
+	struct fleet *f = r->fleet;
+	const struct worker *member = f->workers[slot - 1];
+	struct worker *back = fleet_find_leaving(f, slot, r->to);
+
+	if (member && member->generation == r->to)
+		return;
+	if (back) {
+		fleet_promote(f, back, false);
+		return;
+	}
+	reload_say(r, MESSAGE_WARNING, "undo_late",
+		   "%s.%u: its worker of generation %u has gone: the command is started anew there",
+		   app_of(r), slot, r->to);
+	if (member)
+		fleet_send_away(f, slot, false);
+}
+
 /* All of this may be done twice, too. */
 void reload_settle(struct reload *r)
 {
 	struct fleet *f = r->fleet;
 
-	for (unsigned slot = 1; r->is_undo && slot <= f->n_wanted; slot++) {
-		const struct worker *member = f->workers[slot - 1];
-		struct worker *back = fleet_find_leaving(f, slot, r->to);
-
-		if (back && (!member || member->generation != r->to))
-			fleet_promote(f, back, false);
-	}
+	for (unsigned slot = 1; r->is_undo && slot <= f->n_wanted; slot++)
+		take_back(r, slot);
 	fleet_keep_only(f, r->from, undo_ms(r));
+	if (r->is_undo)
+		fleet_start_missing(f);
 }
 
 static void commit(struct reload *r)
