@@ -152,14 +152,6 @@ static void resume_act(struct worker *w)
 	}
 }
 
-/* It has lost its place, and was not told. */
-static bool is_yet_to_leave(const struct worker *w)
-{
-	return w->role == WORKER_LEAVING &&
-	       (w->state == WORKER_STARTING || w->state == WORKER_READY ||
-		w->state == WORKER_CLEARING || w->state == WORKER_BACKOFF);
-}
-
 void worker_resume(struct worker *w, const struct state_worker *remains)
 {
 	w->state = (enum worker_state)remains->state;
@@ -194,7 +186,8 @@ void worker_go_on(struct worker *w)
 	if (should_go(w))
 		worker_leave(w, w->must_stay);
 	resume_act(w);
-	if (is_yet_to_leave(w))
+	/* And what it has done may have made it one that had been told. */
+	if (should_go(w))
 		worker_leave(w, w->must_stay);
 	if (w->process && process_is_gone(w->process))
 		worker_tell_end(w, worker_fsm_step(w->state, EV_TREE_GONE).act == ACT_REFUSED
