@@ -115,7 +115,8 @@ struct state_worker {
 	uint64_t wanted[STATE_PORT_WORDS]; /* see struct worker */
 	int64_t window_began_ms;           /* see struct restarts */
 	uint32_t window_n_ends;
-	uint32_t unused; /* 0: a record has no holes */
+	uint32_t unused;                   /* 0: a record has no holes */
+	uint64_t served[STATE_PORT_WORDS]; /* of its slot: see struct fleet */
 };
 
 #define STATE_WORKER_EXITED    1u

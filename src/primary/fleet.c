@@ -170,10 +170,36 @@ static void warn_of_unserved(uv_timer_t *timer)
 	}
 }
 
+void fleet_note_served(struct fleet *f, const struct worker *w)
+{
+	const struct readiness_ports listens = worker_readiness(w).listens;
+
+	if (w->role != WORKER_MEMBER || w->state != WORKER_READY)
+		return;
+	/* One that has come back by itself, and elsewhere, is no example. */
+	if (readiness_has_all(&listens, &f->served[w->slot - 1]))
+		f->served[w->slot - 1] = listens;
+}
+
+void fleet_forget_served(struct fleet *f, unsigned slot)
+{
+	f->served[slot - 1] = (struct readiness_ports){ { 0 } };
+}
+
+/* Its place in the table may soon mean another one. */
+static void on_port_removed(void *data, unsigned port)
+{
+	struct fleet *f = data;
+
+	for (unsigned slot = 1; slot <= APP_WORKERS_MAX; slot++)
+		readiness_remove(&f->served[slot - 1], port);
+}
+
 static void on_ready(struct worker *w)
 {
 	struct fleet *f = container_of(w->home, struct fleet, home);
 
+	fleet_note_served(f, w);
 	f->n_ready++;
 	f->on_ready(f, w);
 	if (f->has_said_ready || f->n_ready < f->n_wanted)
@@ -248,6 +274,7 @@ void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port
 	if (w->role == WORKER_MEMBER)
 		w->wanted = fleet_named_ports(f);
 	worker_look_ready(w);
+	fleet_note_served(f, w);
 	keep_save(f->keep);
 }
 
@@ -295,6 +322,8 @@ int fleet_init(struct fleet *f, uv_loop_t *loop)
 	f->home.on_drain = on_drain;
 	f->home.on_cut = on_cut;
 	f->home.on_ended = on_ended;
+	f->ports->on_removed = on_port_removed;
+	f->ports->on_removed_data = f;
 	f->generation = 1;
 	f->home.n_workers = f->n_wanted;
 	return uv_timer_init(loop, &f->unserved_check);

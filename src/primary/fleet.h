@@ -19,12 +19,13 @@ struct fleet {
 	struct ports *ports;
 	struct keep *keep;
 	struct worker_home home;
-	struct worker *workers[APP_WORKERS_MAX]; /* the members, by slot */
-	struct worker *others;                   /* candidates, and those that leave */
-	unsigned generation;                     /* of members that are started from now on */
-	unsigned n_wanted;                       /* slots 1 .. n_wanted are to have a worker */
-	unsigned n_workers;                      /* all of them */
-	unsigned n_ready;                        /* workers that have become ready, ever */
+	struct worker *workers[APP_WORKERS_MAX];        /* the members, by slot */
+	struct worker *others;                          /* candidates, and those that leave */
+	struct readiness_ports served[APP_WORKERS_MAX]; /* where the last that was ready listened */
+	unsigned generation; /* of members that are started from now on */
+	unsigned n_wanted;   /* slots 1 .. n_wanted are to have a worker */
+	unsigned n_workers;  /* all of them */
+	unsigned n_ready;    /* workers that have become ready, ever */
 	bool has_said_ready;
 	bool is_stopping;
 	bool is_resuming; /* nobody is told yet that no worker is left */
@@ -53,6 +54,9 @@ void fleet_done(struct fleet *f);
 
 /* The worker of @run listens at @port. */
 void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port);
+
+/* Whoever comes next in @slot may listen elsewhere. */
+void fleet_forget_served(struct fleet *f, unsigned slot);
 
 /* Starts a worker in each slot that should have one and hasn't. */
 void fleet_start_missing(struct fleet *f);
@@ -89,8 +93,9 @@ struct worker *fleet_find_run(struct fleet *f, uint64_t run);
 /*
  * fleet_try - start a candidate for @slot
  *
- * Before it is ready it must listen wherever the slot's member does, or whoever was its
- * member last; where nobody does, at all that --listen names. NULL without memory.
+ * Before it is ready it must listen wherever the last one in the slot that was ready did;
+ * where none ever was, wherever its member does, or at all that --listen names. NULL
+ * without memory.
  */
 struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation);
 

@@ -37,9 +37,9 @@ struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation)
 
 	if (!w)
 		return NULL;
-	if (before)
+	w->wanted = f->served[slot - 1];
+	if (before && readiness_is_empty(&w->wanted))
 		w->wanted = worker_readiness(before).listens;
-	/* One that has died, or comes up itself, is no example. */
 	if (readiness_is_empty(&w->wanted))
 		w->wanted = fleet_named_ports(f);
 	worker_event(w, EV_START);
@@ -64,6 +64,7 @@ void fleet_promote(struct fleet *f, struct worker *w, bool must_stay)
 		worker_event(w, EV_RESUME);
 	else
 		worker_become_member(w);
+	fleet_note_served(f, w);
 	if (member)
 		worker_leave(member, must_stay);
 }

@@ -19,6 +19,9 @@ void fleet_remove_other(struct fleet *f, const struct worker *w);
 /* The member @w gives its slot up; it drains first, where it has clients. See worker_leave(). */
 void fleet_send_member_away(struct fleet *f, struct worker *w, bool must_stay);
 
+/* Where @w listens, if it's a member and ready: whoever comes after it must, too. */
+void fleet_note_served(struct fleet *f, const struct worker *w);
+
 /* As many slots as are wanted have a worker, or had one that has ended; and no others. */
 void fleet_fit(struct fleet *f);
 

@@ -1,6 +1,8 @@
 /*
  * The fleet from primary to primary, and from keeper to keeper.
  */
+#include <string.h>
+
 #include "primary/fleet_parts.h"
 
 /* The slot is empty already, and what that means has yet to be done. */
@@ -8,6 +10,14 @@ static void remain_given_up(struct state *s, int code)
 {
 	s->app.exit_code = code;
 	s->app.flags |= STATE_APP_STOPPING;
+}
+
+static void remain(const struct fleet *f, const struct worker *w, struct state_worker *ret_remains)
+{
+	const struct readiness_ports *served = &f->served[w->slot - 1];
+
+	worker_remains(w, ret_remains);
+	memcpy(ret_remains->served, served->bits, sizeof(served->bits));
 }
 
 void fleet_remains(const struct fleet *f, struct state *s)
@@ -23,7 +33,7 @@ void fleet_remains(const struct fleet *f, struct state *s)
 	s->app.generation = f->generation;
 	for (const struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w)) {
 		if (w->state != WORKER_GONE)
-			worker_remains(w, &s->workers[s->n_workers++]);
+			remain(f, w, &s->workers[s->n_workers++]);
 		else if (w->give_up_code && !s->app.exit_code)
 			remain_given_up(s, w->give_up_code);
 	}
@@ -47,6 +57,7 @@ void fleet_resume(struct fleet *f, const struct state *s)
 			fleet_add_worker(f, remains->slot, (enum worker_role)remains->role,
 					 remains->generation ? remains->generation : 1);
 
+		memcpy(f->served[remains->slot - 1].bits, remains->served, sizeof(remains->served));
 		if (w)
 			worker_resume(w, remains);
 	}

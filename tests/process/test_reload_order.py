@@ -130,3 +130,26 @@ def test_one_that_was_done_and_followed_while_nobody_answered_is_done(make_app):
         assert code == reloads.DONE, text
     assert reloads.ended(second)[0] == reloads.DONE
     app.family.end()
+
+
+# --- who is dead --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_wrong_port_does_not_pass_where_the_worker_before_has_died(make_app, is_killed):
+    app = make_app(*reloads.BRISK, "--ready-timeout", "1s")
+    app.deploy("exit 1")
+    for pid in app.family.wait_whole(2).values():
+        os.kill(pid, signal.SIGKILL)
+    app.wait_said("worker_exited")
+    procs.wait_until(lambda: len(app.in_state("backoff")) == 2, "both pause")
+    if is_killed:
+        first = app.family.kill_primary()
+        app.family.primary(other_than=first)
+    app.deploy(f"exec {app.programs.hello} {clients.free_port()}")
+    text = app.reload(code=reloads.ROLLED_BACK)
+    assert f"does not listen on 0.0.0.0:{app.port}, but on" in text, text
+    app.deploy_good()
+    app.reload()
+    assert len(clients.tally(app.port, 8)) == 2
+    app.family.end()
