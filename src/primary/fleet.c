@@ -275,6 +275,7 @@ void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port
 		w->wanted = fleet_named_ports(f);
 	worker_look_ready(w);
 	fleet_note_served(f, w);
+	f->on_listening(f, w);
 	keep_save(f->keep);
 }
 

@@ -37,6 +37,7 @@ struct fleet {
 	void (*on_empty)(struct fleet *f);
 
 	/* What happens to single workers, for the reload. @why: the rest of a sentence. */
+	void (*on_listening)(struct fleet *f, const struct worker *w);
 	void (*on_ready)(struct fleet *f, struct worker *w);
 	void (*on_failed)(struct fleet *f, struct worker *w, const char *why);
 	void (*on_drain)(struct fleet *f, struct worker *w);
@@ -100,15 +101,26 @@ struct worker *fleet_find_run(struct fleet *f, uint64_t run);
 struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation);
 
 /*
- * fleet_promote - @w gets its slot, and clients
+ * fleet_promote - a worker gets its slot, and clients
  *
- * @w: a candidate, or one that drains or is frozen
+ * @w:          a candidate that is ready, or one that was the member and drains or is frozen;
+ *              the slot's own member from now on
+ * @must_stay:  whoever was the member may be wanted again, and is kept until fleet_keep_only()
+ *              or fleet_let_go(); else it goes when its clients have gone
  *
- * Whoever was the member leaves; @must_stay: and may be wanted again.
+ * First the new one gets clients, then the old one no more. The one that was the member may
+ * be freed in here, where it has no process.
  */
 void fleet_promote(struct fleet *f, struct worker *w, bool must_stay);
 
-/* The member of @slot leaves; @must_stay: and may be wanted again. */
+/*
+ * fleet_send_away - the member of a slot leaves it, and nobody has it
+ *
+ * @slot:       has a member; it may be freed in here, where it has no process
+ * @must_stay:  as for fleet_promote()
+ *
+ * Nobody is started in the slot: see fleet_try() and fleet_start_missing().
+ */
 void fleet_send_away(struct fleet *f, unsigned slot, bool must_stay);
 
 /* The best of @generation that was the member of @slot and could be so again, or NULL. */

@@ -49,6 +49,11 @@ static void end(struct primary *p)
 
 /* --- what happens to workers --- */
 
+static void on_worker_listening(struct fleet *f, const struct worker *w)
+{
+	reload_note_listening(&container_of(f, struct primary, fleet)->reload, w);
+}
+
 static void on_worker_ready(struct fleet *f, struct worker *w)
 {
 	struct primary *p = container_of(f, struct primary, fleet);
@@ -259,6 +264,7 @@ static int init_fleet(struct primary *p)
 	p->fleet.ports = &p->ports;
 	p->fleet.keep = p->keep;
 	p->fleet.on_empty = on_empty;
+	p->fleet.on_listening = on_worker_listening;
 	p->fleet.on_ready = on_worker_ready;
 	p->fleet.on_failed = on_worker_failed;
 	p->fleet.on_drain = on_worker_drain;

@@ -47,6 +47,7 @@ static void promote(struct reload *r, unsigned slot)
 		return;
 	reload_end_canary(r);
 	fleet_promote(r->fleet, w, true);
+	reload_watch_rest(r);
 	reload_say(r, MESSAGE_INFO, "reload_slot", "%s.%u: ready after %.1f s, serves (%u of %u)",
 		   app_of(r), slot, (double)(clock_ms() - w->started_at_ms) / 1000,
 		   rollout_n_new(&r->rollout), r->rollout.n_slots);
@@ -106,6 +107,7 @@ void reload_settle(struct reload *r)
 
 static void commit(struct reload *r)
 {
+	reload_end_watch(r);
 	r->fleet->generation = r->to;
 	r->undo_to = r->from;
 	keep_save(r->keep);
@@ -152,6 +154,7 @@ static void go_back(struct reload *r)
 	struct fleet *f = r->fleet;
 
 	reload_end_canary(r);
+	reload_end_watch(r);
 	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++)
 		put_back(r, slot);
 	fleet_dismiss_candidates(f);
@@ -159,6 +162,7 @@ static void go_back(struct reload *r)
 	fleet_let_go(f, r->from);
 	fleet_let_go(f, r->to);
 	fleet_start_missing(f);
+	reload_hand_on(r);
 }
 
 static void undo(struct reload *r)
@@ -345,6 +349,7 @@ int reload_init(struct reload *r, uv_loop_t *loop)
 void reload_done(struct reload *r)
 {
 	r->canary = canary_watch_free(r->canary);
+	r->rest = canary_watch_free(r->rest);
 	uv_close((uv_handle_t *)&r->soon, NULL);
 	uv_close((uv_handle_t *)&r->watch, NULL);
 }

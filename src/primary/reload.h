@@ -42,6 +42,8 @@ struct reload {
 	uv_timer_t soon;             /* what is to be done next is done from the loop */
 	uv_timer_t watch;            /* fires when the watch is over */
 	struct canary_watch *canary; /* while one has its share */
+	struct canary_watch *rest;   /* while some are members, and may prove to be mute */
+	bool is_mute;                /* they have failed so: who waits for them is handed on */
 	struct rollout rollout;
 	struct reload_wish wish;
 	uint64_t number;
@@ -101,8 +103,21 @@ bool reload_is_open(const struct reload *r);
 /* Whether slots are one's to change, or will be: one that is final only waits. */
 bool reload_is_running(const struct reload *r);
 
-/* What happens to workers. */
+/*
+ * reload_note_failed - a worker has failed
+ *
+ * @w:    of any generation: only those of the new one matter; NULL: one could not be started
+ * @why:  the rest of a sentence that begins with the worker's name; all of it without @w
+ *
+ * While it is open the reload is rolled back for it, soon, and says why, with the worker's
+ * last words. The first reason counts. Does nothing to @w.
+ */
 void reload_note_failed(struct reload *r, const struct worker *w, const char *why);
+
+/* @w listens, perhaps once more: a canary has its share there, too. */
+void reload_note_listening(struct reload *r, const struct worker *w);
+
+/* Something else has happened to some worker. Looks soon. */
 void reload_note_news(struct reload *r);
 
 /* --- from primary to primary --- */

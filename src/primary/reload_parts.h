@@ -46,6 +46,13 @@ void reload_let_canary(struct reload *r, unsigned slot);
 /* After reload_resume(): watches the one that a predecessor has let go; or there is none. */
 void reload_resume_canary(struct reload *r);
 
+/* Some are members now: they have to come for their clients. Does nothing the second time. */
+void reload_watch_rest(struct reload *r);
+void reload_end_watch(struct reload *r);
+
+/* Those that wait for workers that have proved to be mute go to others. */
+void reload_hand_on(struct reload *r);
+
 /* Nobody has a share any more. */
 void reload_end_canary(struct reload *r);
 
