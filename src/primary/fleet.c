@@ -6,6 +6,7 @@
 #include "base/container_of.h"
 #include "os/clock.h"
 #include "primary/fleet_parts.h"
+#include "primary/wanted.h"
 
 #define UNSERVED_AFTER_MS 2000
 
@@ -271,8 +272,7 @@ void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port
 	/* A program with several ports listens at one after the other. */
 	if (!f->has_said_ready)
 		(void)uv_timer_start(&f->unserved_check, warn_of_unserved, UNSERVED_AFTER_MS, 0);
-	if (w->role == WORKER_MEMBER)
-		w->wanted = fleet_named_ports(f);
+	wanted_update(w, f->ports);
 	worker_look_ready(w);
 	fleet_note_served(f, w);
 	f->on_listening(f, w);

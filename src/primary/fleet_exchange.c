@@ -2,21 +2,11 @@
  * One generation in the place of another: candidates, members, and those that leave.
  */
 #include "primary/fleet_parts.h"
+#include "primary/wanted.h"
 
 void fleet_send_away(struct fleet *f, unsigned slot, bool must_stay)
 {
 	fleet_send_member_away(f, f->workers[slot - 1], must_stay);
-}
-
-/* What --listen names: a member must listen at all of it. */
-struct readiness_ports fleet_named_ports(const struct fleet *f)
-{
-	struct readiness_ports set = { { 0 } };
-
-	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
-		if (f->ports->at[i] && f->ports->at[i]->is_named)
-			readiness_add(&set, i);
-	return set;
 }
 
 /* Whoever has, or had, the slot. */
@@ -37,11 +27,7 @@ struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation)
 
 	if (!w)
 		return NULL;
-	w->wanted = f->served[slot - 1];
-	if (before && readiness_is_empty(&w->wanted))
-		w->wanted = worker_readiness(before).listens;
-	if (readiness_is_empty(&w->wanted))
-		w->wanted = fleet_named_ports(f);
+	wanted_begin(w, before, &f->served[slot - 1], f->ports);
 	worker_event(w, EV_START);
 	return w;
 }

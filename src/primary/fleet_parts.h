@@ -25,9 +25,4 @@ void fleet_note_served(struct fleet *f, const struct worker *w);
 /* As many slots as are wanted have a worker, or had one that has ended; and no others. */
 void fleet_fit(struct fleet *f);
 
-/* --- in fleet_exchange.c --- */
-
-/* What --listen names: a member must listen at all of it. */
-struct readiness_ports fleet_named_ports(const struct fleet *f);
-
 #endif

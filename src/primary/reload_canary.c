@@ -38,9 +38,11 @@ static void on_mute(void *data, uint64_t run, bool is_stuck, const char *why)
 
 void reload_watch_rest(struct reload *r)
 {
+	const struct canary_watch_events events = { on_mute, r };
+
 	if (!r->rest && r->wish.watch_ms && r->fleet->ports->steer && reload_is_open(r))
 		(void)canary_watch_new(r->fleet->ports, r->output, HUNG_NOBODY, r->wish.watch_ms,
-				       on_mute, r, &r->rest);
+				       &events, &r->rest);
 }
 
 void reload_end_watch(struct reload *r)
@@ -61,8 +63,9 @@ void reload_hand_on(struct reload *r)
 
 static void begin_watch(struct reload *r, const struct worker *w)
 {
+	const struct canary_watch_events events = { on_bad, r };
 	int err = canary_watch_new(r->fleet->ports, r->output, w->process->client.run,
-				   r->wish.watch_ms, on_bad, r, &r->canary);
+				   r->wish.watch_ms, &events, &r->canary);
 
 	if (err < 0)
 		output_say(r->output, MESSAGE_WARNING, "canary_unwatched",
