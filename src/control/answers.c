@@ -161,15 +161,17 @@ struct answer answers_reload(const struct answers_call *call)
 struct answer answers_undo(const struct answers_call *call)
 {
 	char text[CONTROL_TEXT_MAX] = "";
+	const char *answer = "";
 	uint64_t id = 0;
 	int err;
 
 	if (!requests_read_nothing(call->body, text))
 		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
-	err = call->ops->undo(call->data, call->who, &id, text);
+	err = call->ops->undo(call->data, call->who, &id, &answer, text);
 	if (err)
 		return failed(err, text);
-	return done(STATUS_ACCEPTED, json_pack("{s:I}", "reload", (json_int_t)id));
+	return done(STATUS_ACCEPTED,
+		    json_pack("{s:I, s:s}", "reload", (json_int_t)id, "answer", answer));
 }
 
 struct answer answers_upgrade(const struct answers_call *call)

@@ -95,14 +95,14 @@ struct control_ops {
 	int (*scale)(void *data, const struct control_peer *who, const struct control_scale *scale,
 		     unsigned *ret_workers, char ret_text[static CONTROL_TEXT_MAX]);
 
-	/* Begins a reload. @ret_answer: static, "begins", "supersedes" or "joins". */
+	/* Begins a reload. @ret_answer: static: "begins", "supersedes", "follows" or "joins". */
 	int (*reload)(void *data, const struct control_peer *who,
 		      const struct control_reload *reload, uint64_t *ret_id,
 		      const char **ret_answer, char ret_text[static CONTROL_TEXT_MAX]);
 
-	/* Back to the last generation. */
+	/* Back to the last generation. @ret_answer: static: "rolls-back", "joins", "returns", "reloads". */
 	int (*undo)(void *data, const struct control_peer *who, uint64_t *ret_id,
-		    char ret_text[static CONTROL_TEXT_MAX]);
+		    const char **ret_answer, char ret_text[static CONTROL_TEXT_MAX]);
 
 	/* Begins an upgrade. @binary: an absolute path, or NULL for the program that runs. */
 	int (*upgrade)(void *data, const struct control_peer *who, const char *binary,

@@ -9,6 +9,8 @@
 #define PATIENCE_MIN_MS 1000 /* shorter ones happen to those that are only busy */
 #define PATIENCE_MAX_MS 5000
 #define PATIENCE_PART   4 /* of the watch: several of them fit into it */
+#define MUTE_PART       2 /* nobody else shows how long it may take */
+#define MUTE_MAX_MS     10000
 
 bool canary_resets_too_many(const struct canary_count *canary, const struct canary_count *others)
 {
@@ -23,11 +25,19 @@ bool canary_resets_too_many(const struct canary_count *canary, const struct cana
 	return beyond > 0 && beyond * beyond > DEVIATIONS * DEVIATIONS * expected;
 }
 
-uint32_t canary_patience_ms(uint32_t watch_ms)
+static uint32_t within(uint32_t ms, uint32_t max_ms)
 {
-	const uint32_t ms = watch_ms / PATIENCE_PART;
-
 	if (ms < PATIENCE_MIN_MS)
 		return PATIENCE_MIN_MS;
-	return ms < PATIENCE_MAX_MS ? ms : PATIENCE_MAX_MS;
+	return ms < max_ms ? ms : max_ms;
+}
+
+uint32_t canary_patience_ms(uint32_t watch_ms)
+{
+	return within(watch_ms / PATIENCE_PART, PATIENCE_MAX_MS);
+}
+
+uint32_t canary_mute_ms(uint32_t watch_ms)
+{
+	return within(watch_ms / MUTE_PART, MUTE_MAX_MS);
 }

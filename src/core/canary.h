@@ -22,4 +22,7 @@ bool canary_resets_too_many(const struct canary_count *canary, const struct cana
 /* How long a queue of its may stand still, in a watch of so many ms. */
 uint32_t canary_patience_ms(uint32_t watch_ms);
 
+/* How long a generation may take to come for its first connection, in such a watch. */
+uint32_t canary_mute_ms(uint32_t watch_ms);
+
 #endif

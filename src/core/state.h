@@ -18,7 +18,7 @@
 #include "core/port_table.h"
 
 #define STATE_VERSION         1
-#define STATE_WORKERS_MAX     (4 * APP_WORKERS_MAX) /* those without a slot of their own included */
+#define STATE_WORKERS_MAX     (6 * APP_WORKERS_MAX) /* those without a slot of their own included */
 #define STATE_BERTHS_MAX      16384
 #define STATE_GROUPS_MAX      64
 #define STATE_SIZE_MAX        ((size_t)4 * 1024 * 1024)
@@ -51,6 +51,15 @@ struct state_reload {
 #define STATE_RELOAD_IS_WATCHED  4u
 #define STATE_RELOAD_HAS_FAILED  8u
 #define STATE_RELOAD_HAS_NEXT    16u
+
+/* What reloads have come to, all of them; it stands last, since it is younger than the rest. */
+struct state_history {
+	uint64_t n_steps;     /* that were told, ever */
+	uint64_t last_number; /* that a reload was given, also one that was never begun */
+	uint64_t last_done;   /* number of the last one that was not rolled back */
+	uint32_t undo_to;     /* the generation before the last one that was; 0: none */
+	uint32_t unused;      /* 0: a record has no holes */
+};
 
 /* The replacement of single workers. Which one comes up is told by who is there. */
 struct state_recycling {
@@ -87,6 +96,7 @@ struct state_app {
 	struct state_reload reload;
 	struct state_recycling recycling;
 	struct state_drain drain;
+	struct state_history history;
 };
 
 #define STATE_APP_STOPPING   1u
@@ -115,7 +125,8 @@ struct state_worker {
 	uint64_t wanted[STATE_PORT_WORDS]; /* see struct worker */
 	int64_t window_began_ms;           /* see struct restarts */
 	uint32_t window_n_ends;
-	uint32_t unused; /* 0: a record has no holes */
+	uint32_t unused;                   /* 0: a record has no holes */
+	uint64_t served[STATE_PORT_WORDS]; /* of its slot: see struct fleet */
 };
 
 #define STATE_WORKER_EXITED    1u

@@ -80,6 +80,7 @@ static const struct worker_step table[WORKER_STATES][WORKER_EVENTS] = {
 	[WORKER_KILLING] = {
 		[EV_READY]        = { ACT_NOTHING,     WORKER_KILLING },
 		[EV_EXITED]       = { ACT_NOTHING,     WORKER_KILLING }, /* the rest is still to go */
+		[EV_TIMER]        = { ACT_NOTE_STUCK,  WORKER_KILLING },
 		[EV_TREE_GONE]    = { ACT_RELEASE,     WORKER_GONE },
 		[EV_STOP]         = { ACT_NOTHING,     WORKER_KILLING },
 		[EV_NOW]          = { ACT_NOTHING,     WORKER_KILLING },
@@ -159,6 +160,7 @@ const char *worker_act_text(enum worker_act act)
 		[ACT_FREEZE] = "freeze",
 		[ACT_RESUME] = "resume",
 		[ACT_STAY_EMPTY] = "stay-empty",
+		[ACT_NOTE_STUCK] = "note-stuck",
 	};
 
 	assert((unsigned)act < WORKER_ACTS);

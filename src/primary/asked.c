@@ -89,9 +89,13 @@ int primary_restart(struct primary *p, const bool *slots, uint64_t *ret_run)
 	output_say(p->output, MESSAGE_INFO, "restarting",
 		   "%s: stopping %u worker%s, and starting as many in the same slots",
 		   p->config->name, n, n == 1 ? "" : "s");
-	for (unsigned slot = 1; slot <= f->n_wanted; slot++)
-		if ((!slots || slots[slot - 1]) && f->workers[slot - 1])
+	for (unsigned slot = 1; slot <= f->n_wanted; slot++) {
+		if (slots && !slots[slot - 1])
+			continue;
+		fleet_forget_served(f, slot);
+		if (f->workers[slot - 1])
 			worker_event(f->workers[slot - 1], EV_STOP);
+	}
 	return 0;
 }
 

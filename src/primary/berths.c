@@ -31,6 +31,8 @@ static void retire(struct port *port, struct berth **at)
 
 	*at = b->next;
 	(void)seats_remove(steer_port(p->steer, port->id), b->index);
+	if (steer_port(p->steer, port->id)->canary == b->index + 1)
+		steer_port(p->steer, port->id)->canary = 0; /* the index may become another's */
 	fault_point("berths_leave_seat");
 	if (steer_socket_cookie(p->steer, b->index) == b->cookie)
 		(void)steer_clear_socket(p->steer, b->index);

@@ -17,7 +17,8 @@
 #include "primary/berths.h"
 #include "primary/queue_look.h"
 
-#define TEXT_MAX 256
+#define TEXT_MAX   256
+#define MUTE_LOOKS 10 /* in the patience: whether anything ever moves is seen with few */
 
 /* A berth whose listening socket is marked. */
 struct marked {
@@ -47,6 +48,25 @@ struct canary_watch {
 };
 
 /* --- its queues --- */
+
+/* A generation is not held against others: there may be none. */
+static void look_for_mute(struct canary_watch *c)
+{
+	const int64_t now_ms = clock_ms();
+	const size_t n = queue_look(c->ports, HUNG_NOBODY, c->readings);
+	char why[TEXT_MAX];
+	uint64_t run;
+
+	(void)hung_look(&c->hung, c->readings, n, c->patience_ms, now_ms);
+	run = hung_mute(&c->hung, c->patience_ms, now_ms);
+	if (run == HUNG_NOBODY)
+		return;
+	(void)snprintf(why, sizeof(why),
+		       "does not accept: it has come for nobody yet, and some have waited for "
+		       "%.1f s",
+		       (double)c->patience_ms / 1000);
+	c->events.bad(c->events.data, run, true, why);
+}
 
 /* Whether that is well. */
 static bool look_at_queues(struct canary_watch *c)
@@ -154,7 +174,9 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct canary_watch *c = container_of(timer, struct canary_watch, timer);
 
-	if (look_at_queues(c) && c->resets)
+	if (c->run == HUNG_NOBODY)
+		look_for_mute(c);
+	else if (look_at_queues(c) && c->resets)
 		look_at_resets(c);
 }
 
@@ -169,13 +191,15 @@ int canary_watch_new(struct ports *ports, struct output *output, uint64_t run, u
 	c->ports = ports;
 	c->output = output;
 	c->run = run;
-	c->patience_ms = canary_patience_ms(watch_ms);
+	c->patience_ms =
+		run == HUNG_NOBODY ? canary_mute_ms(watch_ms) : canary_patience_ms(watch_ms);
 	c->events = *events;
 	hung_init(&c->hung, c->berths, QUEUE_LOOK_MAX);
-	look_ms = hung_look_ms(c->patience_ms);
+	look_ms = run == HUNG_NOBODY ? c->patience_ms / MUTE_LOOKS : hung_look_ms(c->patience_ms);
 	(void)uv_timer_init(ports->loop, &c->timer);
 	(void)uv_timer_start(&c->timer, on_timer, look_ms, look_ms);
-	c->is_loading = uv_queue_work(ports->loop, &c->work, load, on_loaded) == 0;
+	if (run != HUNG_NOBODY)
+		c->is_loading = uv_queue_work(ports->loop, &c->work, load, on_loaded) == 0;
 	*ret_watch = c;
 	return 0;
 }

@@ -135,6 +135,8 @@ static json_t *steps_array(const struct described *d)
 		const struct reload_step *step = &r->steps[i % RELOAD_STEPS_MAX];
 		char at[CLOCK_TEXT_MAX];
 
+		if (step->number != i + 1)
+			continue; /* a predecessor's, which are lost */
 		(void)json_array_append_new(
 			array,
 			json_pack("{s:I, s:I, s:s, s:s, s:s}", "reload", (json_int_t)step->reload,
@@ -149,12 +151,13 @@ json_t *describe_reload(const struct described *d)
 {
 	const struct reload *r = d->reload;
 
-	return json_pack("{s:I, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:s, s:o}", "id",
-			 (json_int_t)r->number, "state", rollout_phase_text(r->rollout.phase),
-			 "from", (int)r->from, "to", (int)r->to, "slots", (int)r->rollout.n_slots,
-			 "new", (int)rollout_n_new(&r->rollout), "leaving",
-			 (int)fleet_n_leaving(r->fleet), "has_next", (int)r->has_next, "message",
-			 r->message, "steps", steps_array(d));
+	return json_pack("{s:I, s:I, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:s, s:o}", "last_done",
+			 (json_int_t)r->last_done, "id", (json_int_t)r->number, "state",
+			 rollout_phase_text(r->rollout.phase), "from", (int)r->from, "to",
+			 (int)r->to, "slots", (int)r->rollout.n_slots, "new",
+			 (int)rollout_n_new(&r->rollout), "leaving", (int)fleet_n_leaving(r->fleet),
+			 "has_next", (int)r->has_next, "message", r->message, "steps",
+			 steps_array(d));
 }
 
 json_t *describe_upgrade(const struct described *d)

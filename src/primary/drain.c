@@ -131,10 +131,13 @@ static unsigned n_queued(const struct drain *d, const struct worker *w)
 	return n;
 }
 
-static uint32_t left_ms(const struct worker *w, int64_t now_ms)
+/* Who must stay has no deadline yet that would be a reason to hurry. */
+static uint32_t left_ms(const struct drain *d, const struct worker *w, int64_t now_ms)
 {
 	const int64_t due_ms = w->deadline_ms + w->late_ms;
 
+	if (w->must_stay)
+		return d->fleet->config->drain_ms;
 	return due_ms > now_ms ? (uint32_t)(due_ms - now_ms) : 0;
 }
 
@@ -142,7 +145,7 @@ static uint32_t left_ms(const struct worker *w, int64_t now_ms)
 static uint32_t close_idle(struct drain *d, const struct worker *w, int64_t now_ms)
 {
 	const struct conn_patience patience =
-		conn_patience(d->fleet->config->idle_close_ms, left_ms(w, now_ms));
+		conn_patience(d->fleet->config->idle_close_ms, left_ms(d, w, now_ms));
 	const uint32_t owner = drain_owner(w);
 	size_t n_all;
 	struct conn *all = conns_all(d->conns, &n_all);
@@ -258,7 +261,7 @@ static void give_back(struct drain *d)
 		return;
 	uv_update_time(d->timer.loop);
 	for (struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w)) {
-		const uint32_t before_ms = left_ms(w, d->due_ms), left = left_ms(w, now_ms);
+		const uint32_t before_ms = left_ms(d, w, d->due_ms), left = left_ms(d, w, now_ms);
 		const uint32_t share_ms = before_ms < CONN_HOLD_MS ? before_ms : CONN_HOLD_MS;
 
 		if (left < share_ms)
@@ -274,6 +277,28 @@ static void look_after(struct drain *d, uint32_t pause_ms)
 	uv_update_time(d->timer.loop);
 	d->due_ms = clock_ms() + pause_ms;
 	(void)uv_timer_start(&d->timer, on_timer, pause_ms, 0);
+}
+
+bool drain_cut(struct drain *d, const struct worker *w)
+{
+	const uint32_t owner = drain_owner(w);
+	struct conn *all;
+	size_t n_all;
+	bool is_left = false;
+
+	/* Handshakes need some time to end, however short it is. */
+	if (!d->fleet->config->drain_ms)
+		return false;
+	if (!look_at_all(d, clock_ms()))
+		return false;
+	all = conns_all(d->conns, &n_all);
+	for (size_t i = 0; i < n_all; i++) {
+		const int r = all[i].owner == owner ? conn_cut(&all[i]) : 0;
+
+		is_left |= r < 0 && r != -ESRCH;
+	}
+	/* Who has not come for its clients in all that time will not do so later. */
+	return !is_left && n_queued(d, w) == 0;
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -94,6 +94,8 @@ static struct port *port_free(struct port *port)
 	drop_fd(&port->fd);
 	port_table_remove(&p->table, port->id);
 	p->at[port->id] = NULL;
+	if (p->on_removed)
+		p->on_removed(p->on_removed_data, port->id);
 	free(port);
 	return NULL;
 }

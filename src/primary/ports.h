@@ -91,6 +91,8 @@ struct ports {
 	uint32_t n_openings;
 	void (*on_traffic)(void *data); /* now and then, while there is any; may be NULL */
 	void *on_traffic_data;
+	void (*on_removed)(void *data, unsigned port); /* by its index; may be NULL */
+	void *on_removed_data;
 	struct news *news;       /* NULL in the shared tier */
 	struct leaving *leaving; /* likewise */
 	struct idle_ports *idle;

@@ -49,6 +49,11 @@ static void end(struct primary *p)
 
 /* --- what happens to workers --- */
 
+static void on_worker_listening(struct fleet *f, const struct worker *w)
+{
+	reload_note_listening(&container_of(f, struct primary, fleet)->reload, w);
+}
+
 static void on_worker_ready(struct fleet *f, struct worker *w)
 {
 	struct primary *p = container_of(f, struct primary, fleet);
@@ -77,6 +82,11 @@ static void on_worker_drain(struct fleet *f, struct worker *w)
 	reload_note_news(&p->reload);
 }
 
+static bool on_worker_cut(struct fleet *f, const struct worker *w)
+{
+	return drain_cut(container_of(f, struct primary, fleet)->drain, w);
+}
+
 static void on_worker_left(struct fleet *f)
 {
 	struct primary *p = container_of(f, struct primary, fleet);
@@ -96,27 +106,27 @@ static void on_empty(struct fleet *f)
 int primary_reload(struct primary *p, const struct primary_reload_wish *wish, uint64_t *ret_number,
 		   const char **ret_answer)
 {
-	static const char *const answers[] = {
-		[RELOAD_BEGINS] = "begins",
-		[RELOAD_SUPERSEDES] = "supersedes",
-		[RELOAD_JOINS] = "joins",
-	};
 	const struct reload_wish full = {
 		.canary_percent = wish->canary_percent,
 		.watch_ms = wish->has_watch ? wish->watch_ms : p->config->watch_ms,
 		.uid = wish->uid,
 	};
-	enum reload_answer answer;
+	enum rollout_answer answer;
 	int r = reload_start(&p->reload, &full, ret_number, &answer);
 
 	if (r == 0)
-		*ret_answer = answers[answer];
+		*ret_answer = rollout_answer_text(answer);
 	return r;
 }
 
-int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number)
+int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number, const char **ret_answer)
 {
-	return reload_undo(&p->reload, uid, ret_number);
+	enum rollout_way_back way;
+	int r = reload_undo(&p->reload, uid, ret_number, &way);
+
+	if (r == 0)
+		*ret_answer = rollout_way_back_text(way);
+	return r;
 }
 
 unsigned primary_n_wanted(const struct primary *p)
@@ -255,9 +265,11 @@ static int init_fleet(struct primary *p)
 	p->fleet.ports = &p->ports;
 	p->fleet.keep = p->keep;
 	p->fleet.on_empty = on_empty;
+	p->fleet.on_listening = on_worker_listening;
 	p->fleet.on_ready = on_worker_ready;
 	p->fleet.on_failed = on_worker_failed;
 	p->fleet.on_drain = on_worker_drain;
+	p->fleet.on_cut = on_worker_cut;
 	p->fleet.on_left = on_worker_left;
 	p->fleet.home.loop = &p->loop;
 	p->fleet.home.config = p->config;

@@ -120,15 +120,22 @@ struct primary_reload_wish {
 /*
  * primary_reload - begin a new generation
  *
- * @ret_answer: "begins", "supersedes" or "joins", static: what becomes of one that runs
+ * @ret_answer: "begins", "supersedes", "follows" or "joins", static: what becomes of one that runs
  *
- * 0; -EBUSY while stopping, -EOPNOTSUPP for a canary in the shared tier.
+ * 0; -EBUSY while stopping, -EOPNOTSUPP for a canary in the shared tier, -EINVAL for one that
+ * isn't watched.
  */
 int primary_reload(struct primary *p, const struct primary_reload_wish *wish, uint64_t *ret_number,
 		   const char **ret_answer);
 
-/* Back to the last generation. 0; -ENOENT if it's not there any more, -EBUSY while stopping. */
-int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number);
+/*
+ * primary_undo - back to the last generation
+ *
+ * @ret_answer: "rolls-back", "joins", "returns" or "reloads", static: see core/rollout_asked.h
+ *
+ * 0; -ENOENT if there is none, -EBUSY while stopping.
+ */
+int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number, const char **ret_answer);
 
 /* @binary: NULL for the program that runs. 0, -EALREADY, -EBUSY or -errno. */
 int primary_upgrade(struct primary *p, const char *binary, uint64_t *ret_number);

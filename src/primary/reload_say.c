@@ -27,19 +27,37 @@ void reload_set_message(struct reload *r, const char *format, ...)
 	va_end(arguments);
 }
 
+static void say(struct reload *r, uint64_t number, enum message_level level, const char *event,
+		const char *format, va_list arguments)
+{
+	struct reload_step *step = &r->steps[r->n_steps++ % RELOAD_STEPS_MAX];
+
+	step->number = r->n_steps;
+	step->reload = number;
+	step->at_ms = clock_ms();
+	step->event = event;
+	write_text(step->text, format, arguments);
+	keep_save(r->keep); /* no other step ever has this number */
+	output_say(r->output, level, event, "reload %llu: %s", (unsigned long long)number,
+		   step->text);
+}
+
 void reload_say(struct reload *r, enum message_level level, const char *event, const char *format,
 		...)
 {
-	struct reload_step *step = &r->steps[r->n_steps++ % RELOAD_STEPS_MAX];
 	va_list arguments;
 
-	step->number = r->n_steps;
-	step->reload = r->number;
-	step->at_ms = clock_ms();
-	step->event = event;
 	va_start(arguments, format);
-	write_text(step->text, format, arguments);
+	say(r, r->number, level, event, format, arguments);
 	va_end(arguments);
-	output_say(r->output, level, event, "reload %llu: %s", (unsigned long long)r->number,
-		   step->text);
+}
+
+void reload_say_of(struct reload *r, uint64_t number, enum message_level level, const char *event,
+		   const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(r, number, level, event, format, arguments);
+	va_end(arguments);
 }

@@ -55,7 +55,7 @@ void succession_save(void *data)
 		s.app.flags |= p->is_tiered ? STATE_APP_TIERED : 0;
 		s.app.flags |= p->ports.steer ? 0 : STATE_APP_SHARED;
 		fleet_remains(&p->fleet, &s);
-		reload_remains(&p->reload, &s.app.reload);
+		reload_remains(&p->reload, &s.app);
 		recycling_remains(&p->recycling, &s.app.recycling);
 		drain_order_remains(&p->drain_order, &s.app.drain);
 		port_remains(&p->ports, &s);
@@ -85,7 +85,7 @@ static int resume(struct primary *p, const struct state *s)
 	if (r == 0)
 		fleet_resume(&p->fleet, s);
 	if (r == 0)
-		reload_resume(&p->reload, &s->app.reload);
+		reload_resume(&p->reload, &s->app);
 	if (r == 0)
 		recycling_resume(&p->recycling, &s->app.recycling);
 	if (r == 0)

@@ -30,10 +30,12 @@ static struct readiness_ports still_there(const struct readiness_ports *set,
 	return left;
 }
 
-void wanted_begin(struct worker *w, const struct worker *before, const struct ports *ports)
+void wanted_begin(struct worker *w, const struct worker *before,
+		  const struct readiness_ports *served, const struct ports *ports)
 {
+	w->wanted = *served;
 	/* One that has never been ready is no example: it may listen where it shouldn't. */
-	if (before && before->was_ready)
+	if (before && before->was_ready && readiness_is_empty(&w->wanted))
 		w->wanted = worker_readiness(before).listens;
 	if (readiness_is_empty(&w->wanted))
 		w->wanted = named(ports);

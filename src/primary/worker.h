@@ -38,8 +38,11 @@ struct worker_home {
 	/* It has failed: @why is the rest of a sentence. It may not be freed in here. */
 	void (*on_failed)(struct worker *w, const char *why);
 
-	/* It drains, or does no more: the state tells which. */
+	/* It drains, or does no more, or is stuck: the state tells which. */
 	void (*on_drain)(struct worker *w);
+
+	/* Its time to drain is over: cuts its connections. Whether it has none left now. */
+	bool (*on_cut)(struct worker *w);
 
 	/* It has ended, and its slot stays empty. */
 	void (*on_ended)(struct worker *w);
@@ -71,6 +74,7 @@ struct worker {
 	bool was_ready;   /* in the last run */
 	bool is_frozen;   /* its processes stand still */
 	bool is_overdue;  /* a timer has brought us to this state */
+	bool is_stuck;    /* it was killed, and nobody waits any more for its end */
 	int give_up_code; /* not 0: the app cannot run, and berth should exit with this */
 	struct health *health;                  /* NULL: it isn't probed */
 	bool has_passed;                        /* the last probe */
@@ -138,7 +142,7 @@ void worker_leave(struct worker *w, bool must_stay);
  */
 void worker_put_off(struct worker *w, int64_t due_ms);
 
-/* What drains or is frozen need not stay; once frozen, it's kept for @keep_ms. */
+/* What drains or is frozen need not stay; it's kept for @keep_ms, from the first time on. */
 void worker_let_go(struct worker *w, uint32_t keep_ms);
 
 /* The last of its clients has left. */

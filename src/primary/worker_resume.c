@@ -124,8 +124,13 @@ static void resume_act(struct worker *w)
 		break;
 	case WORKER_DRAINING: resume_draining(w); break;
 	case WORKER_FROZEN: worker_freeze(w); break;
-	case WORKER_CLEARING:
-	case WORKER_KILLING: process_kill(w->process); break;
+	case WORKER_CLEARING: process_kill(w->process); break;
+	case WORKER_KILLING:
+		process_kill(w->process);
+		w->is_stuck = !w->deadline_ms; /* that was said, then */
+		if (!w->is_stuck)
+			worker_arm(w);
+		break;
 	case WORKER_ENDED:
 		if (w->role == WORKER_LEAVING)
 			worker_event(w, EV_STOP);
@@ -136,14 +141,6 @@ static void resume_act(struct worker *w)
 	case WORKER_READY: resume_ready(w); break;
 	case WORKER_GONE: break;
 	}
-}
-
-/* It has lost its place, and was not told. */
-static bool is_yet_to_leave(const struct worker *w)
-{
-	return w->role == WORKER_LEAVING &&
-	       (w->state == WORKER_STARTING || w->state == WORKER_READY ||
-		w->state == WORKER_CLEARING || w->state == WORKER_BACKOFF);
 }
 
 void worker_resume(struct worker *w, const struct state_worker *remains)
@@ -180,7 +177,8 @@ void worker_go_on(struct worker *w)
 	if (should_go(w))
 		worker_leave(w, w->must_stay);
 	resume_act(w);
-	if (is_yet_to_leave(w))
+	/* And what it has done may have made it one that had been told. */
+	if (should_go(w))
 		worker_leave(w, w->must_stay);
 	if (w->process && process_is_gone(w->process))
 		worker_tell_end(w, worker_fsm_step(w->state, EV_TREE_GONE).act == ACT_REFUSED

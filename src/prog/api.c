@@ -133,19 +133,20 @@ static int on_reload(void *data, const struct control_peer *who,
 	if (r == -EOPNOTSUPP)
 		because(&asked,
 			"a canary needs the steered tier: berth doctor says what that needs");
+	else if (r == -EINVAL)
+		because(&asked, "A canary must be watched for some time.");
 	return answer(&asked, r);
 }
 
 static int on_undo(void *data, const struct control_peer *who, uint64_t *ret_id,
-		   char ret_text[static CONTROL_TEXT_MAX])
+		   const char **ret_answer, char ret_text[static CONTROL_TEXT_MAX])
 {
 	struct api *a = data;
 	struct asked asked = hear(a, who, ret_text, "to undo the last reload");
-	int r = primary_undo(a->primary, who->uid, ret_id);
+	int r = primary_undo(a->primary, who->uid, ret_id, ret_answer);
 
 	if (r == -ENOENT)
-		because(&asked, "the last generation is not there any more: put its files back and "
-				"reload");
+		because(&asked, "there is no reload to be undone");
 	return answer(&asked, r);
 }
 

@@ -136,7 +136,7 @@ static int reload(void *data, const struct control_peer *who, const struct contr
 }
 
 static int undo(void *data, const struct control_peer *who, uint64_t *ret_id,
-		char ret_text[static CONTROL_TEXT_MAX])
+		const char **ret_answer, char ret_text[static CONTROL_TEXT_MAX])
 {
 	struct stand *s = data;
 
@@ -147,6 +147,7 @@ static int undo(void *data, const struct control_peer *who, uint64_t *ret_id,
 		return -ENOENT;
 	}
 	*ret_id = ++s->reload_id;
+	*ret_answer = "returns";
 	return 0;
 }
 

@@ -16,6 +16,7 @@ from berthrun import event
 from family import Family
 
 DONE = 0
+USAGE = 2
 NOT_RUNNING = 3
 ROLLED_BACK = 6
 NO_PRIMARY = 7
@@ -153,6 +154,32 @@ class KeptLoad:
     def stop(self):
         self._process.send_signal(signal.SIGINT)
         return json.loads(self._process.communicate(timeout=30)[0])
+
+
+def n_steered(app):
+    _, _, document = control.request(f"{app.directory}/web.sock", "GET", "/v1/berths")
+    return {b["slot"]: b["steered"] for b in document["berths"] if b["state"] == "open"}
+
+
+def hold_all(app):
+    """Each member has a connection that doesn't end. Returns them, to be closed."""
+    before = n_steered(app)
+    held = contextlib.ExitStack()
+    while any(n == before[slot] for slot, n in n_steered(app).items()):
+        held.enter_context(hold_a_connection(app))
+    return held
+
+
+def generations(app):
+    """Of the members, by slot."""
+    return {slot["slot"]: slot["generation"] for slot in app.slots() if slot["role"] == "member"}
+
+
+def hold_a_connection(app):
+    """Of a client that has begun to ask, and doesn't end."""
+    client = clients.connect(app.port)
+    client.sendall(b"GET / HTTP/1.1\r\n")
+    return client
 
 
 def ended(process, timeout_s=30):

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 import clients
+import procs
 import reloads
 from reloads import App, served
 
@@ -161,6 +162,15 @@ def test_one_that_is_only_slow_is_not_rolled_back(make_app, start_load):
     app.run.stop()
 
 
+def test_one_that_nobody_would_watch_is_refused(make_app):
+    app = make_app("--watch", "off")
+    text = app.reload("--canary", "20%", code=reloads.USAGE)
+    assert "A canary must be watched for some time." in text, text
+    app.reload()
+    app.reload("--canary", "20%", "--watch", "100ms")
+    app.run.stop()
+
+
 def test_it_is_watched_by_the_next_primary_too(make_app, start_load):
     app = make_app()
     before = app.family.wait_whole(2)
@@ -175,6 +185,52 @@ def test_it_is_watched_by_the_next_primary_too(make_app, start_load):
         code, text = reloads.ended(reload)
         assert code == reloads.ROLLED_BACK and "web.1 hangs: for 2.0 s" in text, text
         assert app.family.wait_whole(2) == before
+    app.run.stop()
+
+
+LISTENS_AGAIN = """
+listener.close()
+listener = socket.create_server(("", {port}), backlog=128)
+while True:
+    client, _ = listener.accept()
+    heard(client)
+    client.sendall(GOOD)
+    client.close()
+"""
+
+
+def test_one_that_closes_and_listens_again_keeps_its_share(make_app):
+    app = make_app()
+    before = set(app.family.wait_whole(2).values())
+    app.deploy(SERVER.format(port=app.port, rest=LISTENS_AGAIN.format(port=app.port)))
+    reload = app.start("reload", "--canary", "50%", "--watch", "60s")
+    app.wait_phase("canary")
+    app.run.wait_for("famous last words")
+    (canary,) = (slot["pid"] for slot in app.slots() if slot["role"] == "candidate")
+
+    def is_asked():
+        return clients.get_number(app.port) == canary
+
+    procs.wait_until(is_asked, "the canary has its share")
+    n = sum(is_asked() for _ in range(60))
+    assert 10 < n < 50, n
+    assert app.berth("undo")[0] == 0 and reloads.ended(reload)[0] == reloads.ROLLED_BACK
+    assert set(app.family.wait_whole(2).values()) == before
+    app.run.stop()
+
+
+def test_a_whole_generation_that_never_accepts_is_rolled_back_and_who_waited_is_served(
+    make_app, start_load
+):
+    app = make_app()
+    before = app.family.wait_whole(2)
+    deploy(app, STANDS_STILL)
+    with served(start_load, app.port, rate=40):
+        text = app.reload("--watch", "3s", code=reloads.ROLLED_BACK)
+        assert "does not accept: it has come for nobody yet" in text, text
+        assert app.family.wait_whole(2) == before
+    app.deploy_good()
+    app.reload("--watch", "0s")
     app.run.stop()
 
 

@@ -11,7 +11,7 @@ import clients
 import control
 import procs
 import reloads
-from reloads import App, served, steps_of
+from reloads import App, generations, served, steps_of
 
 UNDO_S = 0.5  # it takes milliseconds; the rest is for machines that do much else
 
@@ -29,10 +29,6 @@ def steered_app(berth_run, programs, place, steered):
         return App(berth_run, programs, place, *options, tier=steered, n_workers=n_workers)
 
     return make
-
-
-def generations(app):
-    return {slot["slot"]: slot["generation"] for slot in app.slots() if slot["role"] == "member"}
 
 
 # --- what it does -------------------------------------------------------------------------
@@ -112,7 +108,7 @@ def test_an_undo_within_the_window_takes_milliseconds_and_the_old_ones_serve_aga
     assert app.family.wait_whole(2) == before
     assert generations(app) == {1: 1, 2: 1}
     code, text = app.berth("undo")
-    assert code == reloads.ROLLED_BACK and "not there any more" in text, text
+    assert code == reloads.ROLLED_BACK and "no reload to be undone" in text, text
     app.reload()
     assert generations(app) == {1: 3, 2: 3}
     app.run.stop()
@@ -132,15 +128,6 @@ def test_a_reload_that_runs_can_be_undone(app, start_load):
     app.run.stop()
 
 
-def test_what_is_kept_for_an_undo_is_let_go_after_its_time(steered_app):
-    app = steered_app(*reloads.BRISK, "--undo", "1s")
-    app.reload()
-    app.assert_serves()
-    code, _ = app.berth("undo")
-    assert code == reloads.ROLLED_BACK
-    app.run.stop()
-
-
 def test_a_short_drain_is_long_enough_for_an_undo(steered_app):
     app = steered_app("--drain", "400ms", "--watch", "50ms")
     before = app.family.wait_whole(2)
@@ -155,39 +142,14 @@ def test_a_short_drain_is_long_enough_for_an_undo(steered_app):
 # --- more than one ------------------------------------------------------------------------
 
 
-def test_a_second_one_takes_the_place_of_the_first_and_a_third_is_the_same(app):
+def test_a_second_one_takes_the_place_of_the_first(app):
     first = app.start("reload", "--watch", "60s")
     app.wait_phase("watching")
-    second = app.start("reload", "--json")
-    procs.wait_until(lambda: app.state()["id"] == 2 or app.state()["has_next"], "a second one")
-    third = app.start("reload", "--json")
+    text = app.reload()
+    assert "reload 2 takes the place of the one that runs" in text, text
     code, text = reloads.ended(first)
     assert code == reloads.ROLLED_BACK and "reload 2 takes its place" in text, text
-    assert reloads.ended(second)[0] == reloads.DONE
-    assert reloads.ended(third)[0] in (reloads.DONE, reloads.ROLLED_BACK)
-    procs.wait_until(lambda: app.state()["state"] in ("done", "rolled-back"), "the last has ended")
-    assert app.state()["state"] == "done"
-    app.run.stop()
-
-
-def test_an_undo_takes_the_place_of_one_that_waits_for_its_turn(steered_app):
-    app = steered_app("--drain", "20s", "--idle-close", "off", "--watch", "0s")
-    before = app.family.wait_whole(2)
-    held = [hold_a_connection(app) for _ in range(4)]
-    first = app.start("reload")
-    app.wait_phase("settling")
-    second = app.start("reload")
-    procs.wait_until(lambda: app.state()["has_next"], "a second one waits")
-    assert app.berth("undo", "--timeout", "10s")[0] == reloads.DONE
-    assert set(clients.tally(app.port, 8)) <= set(before.values())
-    for each in (first, second):
-        code, text = reloads.ended(each)
-        assert code == reloads.ROLLED_BACK and "another reload took its place" in text, text
-    for client in held:
-        client.close()
-    app.wait_only_members()
-    assert app.family.wait_whole(2) == before
-    app.reload()
+    assert app.state()["state"] == "done" and generations(app) == {1: 3, 2: 3}
     app.run.stop()
 
 
@@ -238,14 +200,8 @@ def end_in_watch_with_frozen_ones(app):
     return reload
 
 
-def hold_a_connection(app):
-    client = clients.connect(app.port)
-    client.sendall(b"GET / HTTP/1.1\r\n")  # and not its end
-    return client
-
-
 def end_in_settling(app):
-    app.client = [hold_a_connection(app) for _ in range(4)]
+    app.client = [reloads.hold_a_connection(app) for _ in range(4)]
     reload = app.start("reload", "--watch", "0s")
     app.wait_phase("settling", "done")
     return reload
@@ -254,7 +210,7 @@ def end_in_settling(app):
 def end_in_undoing(app):
     reload = app.start("reload", "--watch", "60s")
     app.wait_phase("watching")
-    app.client = [hold_a_connection(app) for _ in range(4)]
+    app.client = [reloads.hold_a_connection(app) for _ in range(4)]
     app.start("undo").communicate(timeout=30)
     return reload
 
@@ -352,17 +308,6 @@ def test_an_upgrade_during_a_reload_takes_nothing_from_it(app, start_load):
         code, text = reloads.ended(reload)
     assert code == reloads.DONE, text
     assert generations(app) == {1: 2, 2: 2}
-    app.run.stop()
-
-
-def test_one_that_is_kept_and_dies_is_not_replaced_and_an_undo_says_so(steered_app):
-    app = steered_app()
-    app.reload()
-    frozen = procs.wait_until(lambda: app.in_state("frozen"), "they stand still")
-    os.kill(frozen[0]["pid"], signal.SIGKILL)
-    procs.wait_until(lambda: len(app.slots()) == 3, "it has gone")
-    code, text = app.berth("undo")
-    assert code == reloads.ROLLED_BACK and "not there any more" in text, text
     app.run.stop()
 
 

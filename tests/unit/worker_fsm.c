@@ -158,7 +158,7 @@ static bool is_impossible(enum worker_state state, enum worker_event event)
 	case EV_TREE_GONE: return !is_ending && state != WORKER_CLEARING;
 	case EV_TIMER:
 		return state != WORKER_BACKOFF && state != WORKER_STOPPING &&
-		       state != WORKER_STARTING && !is_leaving;
+		       state != WORKER_STARTING && state != WORKER_KILLING && !is_leaving;
 	case EV_DRAIN: return state != WORKER_READY;
 	case EV_FREEZE: return state != WORKER_DRAINING;
 	case EV_RESUME: return !is_leaving;
@@ -191,6 +191,7 @@ static bool suits(enum worker_state state, struct worker_step step)
 	case ACT_FREEZE: return step.next == WORKER_FROZEN;
 	case ACT_RESUME: return step.next == WORKER_READY;
 	case ACT_STAY_EMPTY: return step.next == WORKER_ENDED && state == WORKER_BACKOFF;
+	case ACT_NOTE_STUCK: return step.next == state && state == WORKER_KILLING;
 	}
 	return false;
 }
