@@ -260,6 +260,11 @@ bool probe_equal(const struct probe *a, const struct probe *b)
 	       strcmp(a->what, b->what) == 0;
 }
 
+bool probe_needs_port(const struct probe *p)
+{
+	return (p->kind == PROBE_HTTP || p->kind == PROBE_TCP) && p->port == 0;
+}
+
 /* --- when --- */
 
 static bool is_interval(uint32_t ms)

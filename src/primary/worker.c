@@ -316,8 +316,7 @@ static void resume(struct worker *w)
 	worker_go_ahead(w);
 	w->home->on_drain(w);
 	worker_become_member(w);
-	if (!w->health)
-		worker_look_after(w);
+	worker_look_after(w);
 }
 
 static void act(struct worker *w, enum worker_act what)
