@@ -95,7 +95,7 @@ _berth_client() {
 
 _berth() {
 	local word=${COMP_WORDS[COMP_CWORD]} verbs='run ps describe ports events start stop restart
-		reload undo kill scale upgrade why doctor'
+		reload undo drain kill scale upgrade why doctor'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -110,7 +110,7 @@ _berth() {
 	describe | ports | start | kill | scale) _berth_client '--name --json --help -h' ;;
 	events) _berth_client '--name --follow --after --json --help -h' ;;
 	stop) _berth_client '--name --now --timeout --json --help -h' ;;
-	restart) _berth_client '--name --timeout --json --help -h' ;;
+	drain | restart) _berth_client '--name --timeout --json --help -h' ;;
 	upgrade) _berth_client '--name --binary --json --help -h' ;;
 	why) mapfile -t COMPREPLY < <(compgen -W '--json --help -h' -- "$word") ;;
 	doctor) mapfile -t COMPREPLY < <(compgen -W '--all --json --help -h' -- "$word") ;;

@@ -74,4 +74,12 @@ struct steer_berth {
 	__u64 migrated_in; /* connections that a closing listener handed on */
 } __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
 
+/* What a listening socket may be marked with, for the program that counts resets. */
+enum resets_mark {
+	RESETS_OF_CANARY,
+	RESETS_OF_OTHERS,
+};
+
+#define RESETS_MARKS (RESETS_OF_OTHERS + 1)
+
 #endif

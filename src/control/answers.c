@@ -218,6 +218,21 @@ struct answer answers_restart(const struct answers_call *call)
 	return done(STATUS_ACCEPTED, json_pack("{s:I}", "after_run", (json_int_t)run));
 }
 
+struct answer answers_drain(const struct answers_call *call)
+{
+	char text[CONTROL_TEXT_MAX] = "";
+	struct control_drain drain;
+	uint64_t id = 0;
+	int err;
+
+	if (!requests_read_drain(call->body, &drain, text))
+		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
+	err = call->ops->drain(call->data, call->who, &drain, &id, text);
+	if (err)
+		return failed(err, text);
+	return done(STATUS_ACCEPTED, json_pack("{s:I}", "drain", (json_int_t)id));
+}
+
 struct answer answers_kill(const struct answers_call *call)
 {
 	char text[CONTROL_TEXT_MAX] = "";

@@ -46,6 +46,10 @@ struct control_restart {
 	bool slots[APP_WORKERS_MAX]; /* [0] is slot 1 */
 };
 
+struct control_drain {
+	unsigned slot;
+};
+
 struct control_kill {
 	unsigned slot;
 	int signal;
@@ -64,6 +68,7 @@ enum control_document {
 	CONTROL_CONNECTIONS,
 	CONTROL_RELOAD,
 	CONTROL_UPGRADE,
+	CONTROL_DRAIN,
 };
 
 /*
@@ -114,6 +119,10 @@ struct control_ops {
 	int (*restart)(void *data, const struct control_peer *who,
 		       const struct control_restart *restart, uint64_t *ret_run,
 		       char ret_text[static CONTROL_TEXT_MAX]);
+
+	/* Begins to replace a worker, new before old. */
+	int (*drain)(void *data, const struct control_peer *who, const struct control_drain *drain,
+		     uint64_t *ret_id, char ret_text[static CONTROL_TEXT_MAX]);
 
 	/* Sends a worker's leader a signal. */
 	int (*kill)(void *data, const struct control_peer *who, const struct control_kill *kill,

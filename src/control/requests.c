@@ -250,6 +250,24 @@ bool requests_read_restart(struct span body, struct control_restart *ret_restart
 	return is_right;
 }
 
+bool requests_read_drain(struct span body, struct control_drain *ret_drain,
+			 char ret_text[static CONTROL_TEXT_MAX])
+{
+	json_t *object = load_object(body, ret_text);
+	json_int_t slot = 0;
+	bool is_right = object && take_number(object, "slot", 1, APP_WORKERS_MAX, &slot) && slot &&
+			json_object_size(object) == 0;
+
+	if (object && !is_right)
+		(void)wrong(ret_text,
+			    "The body must have \"slot\", a number from 1 to %d, and nothing else.",
+			    APP_WORKERS_MAX);
+	if (is_right)
+		ret_drain->slot = (unsigned)slot;
+	json_decref(object);
+	return is_right;
+}
+
 static bool read_kill(json_t *object, struct control_kill *ret_kill,
 		      char ret_text[static CONTROL_TEXT_MAX])
 {

@@ -25,6 +25,8 @@ static const struct route routes[] = {
 	{ "POST", "/v1/upgrade",         ROUTES_CHANGE, answers_upgrade, CONTROL_NO_DOCUMENT },
 	{ "POST", "/v1/stop",            ROUTES_CHANGE, answers_stop, CONTROL_NO_DOCUMENT },
 	{ "POST", "/v1/restart",         ROUTES_CHANGE, answers_restart, CONTROL_NO_DOCUMENT },
+	{ "GET",  "/v1/drain",           ROUTES_READ,   answers_document, CONTROL_DRAIN },
+	{ "POST", "/v1/drain",           ROUTES_CHANGE, answers_drain, CONTROL_NO_DOCUMENT },
 	{ "POST", "/v1/kill",            ROUTES_CHANGE, answers_kill, CONTROL_NO_DOCUMENT },
 	{ "GET",  "/v1/openapi.json",    ROUTES_READ,   answers_openapi, CONTROL_NO_DOCUMENT },
 };

@@ -132,6 +132,7 @@ const char *recycle_reason_text(enum recycle_reason reason)
 		[RECYCLE_AGE] = "is older than --max-age allows",
 		[RECYCLE_CONNECTIONS] = "has had as many connections as --max-connections allows",
 		[RECYCLE_HUNG] = "hangs",
+		[RECYCLE_ASKED] = "is to be drained",
 	};
 
 	assert((unsigned)reason < RECYCLE_REASONS);

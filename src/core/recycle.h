@@ -23,10 +23,11 @@ enum recycle_reason {
 	RECYCLE_MEMORY,
 	RECYCLE_AGE,
 	RECYCLE_CONNECTIONS,
-	RECYCLE_HUNG, /* see core/hung.h */
+	RECYCLE_HUNG,  /* see core/hung.h */
+	RECYCLE_ASKED, /* by `berth drain` */
 };
 
-#define RECYCLE_REASONS (RECYCLE_HUNG + 1)
+#define RECYCLE_REASONS (RECYCLE_ASKED + 1)
 
 struct recycle_limits {
 	uint64_t memory_bytes; /* each 0: none */

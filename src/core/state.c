@@ -187,7 +187,8 @@ static bool is_good(const struct state *s)
 	const struct state_reload *r = &s->app.reload;
 
 	if (r->phase >= ROLLOUT_PHASES || r->message[STATE_RELOAD_TEXT_MAX - 1] ||
-	    r->canary_percent > 100 || r->next_canary_percent > 100)
+	    s->app.drain.message[STATE_RELOAD_TEXT_MAX - 1] || r->canary_percent > 100 ||
+	    r->next_canary_percent > 100)
 		return false;
 	return s->app.n_wanted >= 1 && s->app.n_wanted <= APP_WORKERS_MAX && are_workers_good(s) &&
 	       are_ports_good(s);

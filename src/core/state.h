@@ -59,6 +59,15 @@ struct state_recycling {
 	uint32_t reason; /* enum recycle_reason */
 };
 
+/* The last `berth drain`, and how far it is. */
+struct state_drain {
+	uint64_t number;
+	uint64_t run;
+	uint32_t slot;
+	uint32_t state; /* enum drain_order_state */
+	char message[STATE_RELOAD_TEXT_MAX];
+};
+
 /* The app as a whole. Times are those of clock_ms(). */
 struct state_app {
 	uint64_t n_runs; /* of all workers, ever */
@@ -77,6 +86,7 @@ struct state_app {
 	uint32_t unused;     /* 0: a record has no holes */
 	struct state_reload reload;
 	struct state_recycling recycling;
+	struct state_drain drain;
 };
 
 #define STATE_APP_STOPPING   1u

@@ -16,6 +16,7 @@ void primary_look(struct primary *p, struct described *ret_described)
 		.reload = &p->reload,
 		.upgrade = &p->upgrade,
 		.drain = p->drain,
+		.drain_order = &p->drain_order,
 		.keeper = keep_pid(p->keep),
 		.wall_ms = p->wall_ms,
 	};
@@ -92,6 +93,11 @@ int primary_restart(struct primary *p, const bool *slots, uint64_t *ret_run)
 		if ((!slots || slots[slot - 1]) && f->workers[slot - 1])
 			worker_event(f->workers[slot - 1], EV_STOP);
 	return 0;
+}
+
+int primary_drain(struct primary *p, unsigned slot, uint64_t *ret_number)
+{
+	return drain_order_begin(&p->drain_order, slot, ret_number);
 }
 
 int primary_kill(struct primary *p, unsigned slot, int signal, pid_t *ret_pid)

@@ -165,6 +165,19 @@ json_t *describe_upgrade(const struct described *d)
 			 upgrade_state_text(u->state), "message", u->message);
 }
 
+json_t *describe_drain(const struct described *d)
+{
+	const struct drain_order *o = d->drain_order;
+	const struct worker *w = drain_order_worker(o);
+	json_t *object =
+		json_pack("{s:I, s:i, s:s, s:s}", "id", (json_int_t)o->number, "slot", (int)o->slot,
+			  "state", drain_order_text(o->state), "message", o->message);
+
+	if (object && w && w->role == WORKER_LEAVING)
+		add_drain(object, w, d, clock_ms());
+	return object;
+}
+
 static json_t *operation(const char *kind, const char *id_kind, uint64_t number, const char *state,
 			 bool is_over, const char *message)
 {
@@ -194,6 +207,7 @@ json_t *describe_operations(const struct described *d)
 {
 	const struct reload *r = d->reload;
 	const struct upgrade *u = d->upgrade;
+	const struct drain_order *o = d->drain_order;
 	json_t *array = json_array();
 
 	if (u->number)
@@ -201,6 +215,12 @@ json_t *describe_operations(const struct described *d)
 					    operation("upgrade", "upgrade", u->number,
 						      upgrade_state_text(u->state),
 						      u->state != UPGRADE_RUNNING, u->message));
+	if (o->number)
+		(void)json_array_append_new(
+			array,
+			operation("drain", "drain", o->number, drain_order_text(o->state),
+				  o->state == DRAIN_ORDER_DONE || o->state == DRAIN_ORDER_FAILED,
+				  o->message));
 	if (r->number)
 		(void)json_array_append_new(array, reload_operation(d));
 	if (r->has_next)

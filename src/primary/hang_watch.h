@@ -12,8 +12,6 @@
 #include "primary/output.h"
 #include "primary/recycling.h"
 
-#define HANG_WATCH_BERTHS_MAX 4096 /* that are watched, of all ports */
-
 struct hang_watch {
 	const struct app_config *config;
 	struct fleet *fleet;

@@ -83,6 +83,7 @@ static void on_worker_left(struct fleet *f)
 
 	reload_note_news(&p->reload);
 	recycling_note_news(&p->recycling);
+	drain_order_note_left(&p->drain_order);
 }
 
 static void on_empty(struct fleet *f)
@@ -322,7 +323,11 @@ static int init_recycling(struct primary *p)
 	p->recycling.output = p->hang_watch.output = p->output;
 	p->recycling.keep = p->keep;
 	p->recycling.reload = &p->reload;
-	p->hang_watch.recycling = &p->recycling;
+	p->hang_watch.recycling = p->drain_order.recycling = &p->recycling;
+	p->drain_order.fleet = &p->fleet;
+	p->drain_order.output = p->output;
+	p->drain_order.keep = p->keep;
+	drain_order_init(&p->drain_order);
 	r = recycling_init(&p->recycling, &p->loop);
 	return r < 0 ? r : hang_watch_init(&p->hang_watch, &p->loop);
 }

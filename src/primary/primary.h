@@ -92,6 +92,14 @@ unsigned primary_n_workers(const struct primary *p);
  */
 int primary_restart(struct primary *p, const bool *slots, uint64_t *ret_run);
 
+/*
+ * primary_drain - replace a slot's member, new before old
+ *
+ * 0; -EBUSY while stopping, -EALREADY while something else replaces workers, -EINVAL: no such
+ * slot, -ENOENT: nobody serves in it.
+ */
+int primary_drain(struct primary *p, unsigned slot, uint64_t *ret_number);
+
 /* Sends the leader of a slot's member a signal. 0; -EINVAL: no such slot, -ENOENT: nobody is in it. */
 int primary_kill(struct primary *p, unsigned slot, int signal, pid_t *ret_pid);
 

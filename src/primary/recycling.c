@@ -14,6 +14,7 @@
 #define LOOK_MS        1000
 #define TAIL_SHOWN_MAX 300
 #define MIB            (1024.0 * 1024)
+#define NEXT_TRY_MAX   48
 
 static const char *app_of(const struct recycling *r)
 {
@@ -104,6 +105,7 @@ static void describe(const struct recycling *r, const struct recycle_reading *re
 			       (unsigned long long)r->config->recycle.n_connections);
 		break;
 	case RECYCLE_HUNG:
+	case RECYCLE_ASKED:
 	case RECYCLE_NONE: (void)snprintf(ret_text, RECYCLING_WHY_MAX, "%s", text); break;
 	}
 }
@@ -117,16 +119,19 @@ void recycling_replace(struct recycling *r, unsigned slot, enum recycle_reason r
 	if (reason == RECYCLE_HUNG)
 		worker_hold(r->fleet->workers[slot - 1]);
 	keep_save(r->keep);
-	output_say(r->output, MESSAGE_WARNING, "recycle_begun",
-		   "%s.%u %s: another one comes up, and then takes its place", app_of(r), slot,
-		   details);
+	output_say(r->output, reason == RECYCLE_ASKED ? MESSAGE_INFO : MESSAGE_WARNING,
+		   "recycle_begun", "%s.%u %s: another one comes up, and then takes its place",
+		   app_of(r), slot, details);
 	if (!fleet_try(r->fleet, slot, r->fleet->generation))
 		(void)snprintf(r->why, sizeof(r->why), "no memory");
 	look_in(r, 0);
 }
 
-static void forget(struct recycling *r)
+/* @why: see struct recycling */
+static void forget(struct recycling *r, const char *why)
 {
+	if (r->reason == RECYCLE_ASKED)
+		r->on_ended(r->on_ended_data, why);
 	r->slot = 0;
 	r->reason = RECYCLE_NONE;
 	r->why[0] = '\0';
@@ -144,14 +149,22 @@ static void keep_old(struct recycling *r)
 
 static void give_up(struct recycling *r)
 {
-	const uint32_t pause_ms = recycle_pause_ms(++r->n_failures);
+	const bool is_asked = r->reason == RECYCLE_ASKED;
+	const uint32_t pause_ms = is_asked ? 0 : recycle_pause_ms(++r->n_failures);
+	char next[NEXT_TRY_MAX] = "";
+	char why[RECYCLING_WHY_MAX];
 
-	r->not_before_ms = clock_ms() + pause_ms;
+	if (!is_asked) {
+		r->not_before_ms = clock_ms() + pause_ms;
+		(void)snprintf(next, sizeof(next), "; next try in %u s",
+			       (unsigned)(pause_ms / 1000));
+	}
 	output_say(r->output, MESSAGE_ERROR, "recycle_failed",
-		   "%s.%u is not replaced, the old one goes on: the new one %s; next try in %u s",
-		   app_of(r), r->slot, r->why, (unsigned)(pause_ms / 1000));
+		   "%s.%u is not replaced, the old one goes on: the new one %s%s", app_of(r),
+		   r->slot, r->why, next);
 	keep_old(r);
-	forget(r);
+	(void)snprintf(why, sizeof(why), "%s", r->why);
+	forget(r, why);
 	fleet_dismiss_candidates(r->fleet);
 }
 
@@ -173,6 +186,8 @@ static void note_replaced(struct recycling *r, const struct worker *member)
 {
 	const int64_t now_ms = clock_ms();
 
+	if (r->reason == RECYCLE_ASKED)
+		return;
 	if (member && recycle_is_soon(r->reason, (uint64_t)(now_ms - member->started_at_ms))) {
 		r->not_before_ms = now_ms + recycle_pause_ms(++r->n_failures);
 		return;
@@ -192,7 +207,7 @@ static void promote(struct recycling *r, struct worker *candidate)
 	fleet_promote(r->fleet, candidate, false);
 	if (r->reason == RECYCLE_HUNG)
 		end_hung(r, member);
-	forget(r);
+	forget(r, NULL);
 }
 
 /* --- one look --- */
@@ -204,12 +219,12 @@ static bool is_coming(struct recycling *r)
 
 	if (r->slot > r->fleet->n_wanted) { /* a predecessor died before it had sent it away */
 		fleet_dismiss_candidates(r->fleet);
-		forget(r);
+		forget(r, "is not needed: its slot is gone");
 	} else if (r->why[0]) {
 		give_up(r);
 	} else if (!candidate) { /* a reload, or another number of workers, came first */
 		keep_old(r);
-		forget(r);
+		forget(r, "had to go: a reload, or another number of workers, came first");
 	} else if (candidate->state == WORKER_READY) {
 		promote(r, candidate);
 	} else {
@@ -218,10 +233,14 @@ static bool is_coming(struct recycling *r)
 	return false;
 }
 
+bool recycling_is_idle(const struct recycling *r)
+{
+	return !r->slot && !r->fleet->is_stopping && !reload_is_running(r->reload);
+}
+
 bool recycling_is_free(const struct recycling *r)
 {
-	return !r->slot && !r->fleet->is_stopping && !reload_is_running(r->reload) &&
-	       clock_ms() >= r->not_before_ms;
+	return recycling_is_idle(r) && clock_ms() >= r->not_before_ms;
 }
 
 static bool has_limits(const struct recycling *r)

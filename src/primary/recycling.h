@@ -32,6 +32,10 @@ struct recycling {
 	char why[RECYCLING_WHY_MAX]; /* the replacement has failed; "": it hasn't */
 	unsigned n_failures;         /* in a row; a limit that is reached at once counts, too */
 	int64_t not_before_ms;
+
+	/* What was asked for is over. @why: it has failed, the rest of a sentence; NULL: it hasn't. */
+	void (*on_ended)(void *data, const char *why);
+	void *on_ended_data;
 };
 
 /* All of these are for the primary's thread only. None blocks for longer than a fork. */
@@ -48,7 +52,10 @@ void recycling_note_news(struct recycling *r);
 /* @w has failed: @why is the rest of a sentence. */
 void recycling_note_failed(struct recycling *r, const struct worker *w, const char *why);
 
-/* Whether another replacement could begin now. */
+/* Whether nothing is in the way of one that somebody asks for. */
+bool recycling_is_idle(const struct recycling *r);
+
+/* Whether another replacement could begin now: failures make the next one wait. */
 bool recycling_is_free(const struct recycling *r);
 
 /*

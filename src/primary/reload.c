@@ -5,54 +5,15 @@
  */
 #include "primary/reload.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/container_of.h"
-#include "base/escape.h"
 #include "os/clock.h"
-#include "primary/berths.h"
+#include "primary/canary_watch.h"
+#include "primary/reload_parts.h"
 
 #define TAIL_SHOWN_MAX 300
-#define PERCENT_SHARE  (UINT32_MAX / 100)
-
-/* As much as there is room for, cut between two characters: programs read it as JSON. */
-static void write_text(char ret_text[static RELOAD_TEXT_MAX], const char *format, va_list arguments)
-{
-	char whole[2 * RELOAD_TEXT_MAX];
-
-	(void)vsnprintf(whole, sizeof(whole), format, arguments);
-	(void)escape_text(whole, strlen(whole), ret_text, RELOAD_TEXT_MAX);
-}
-
-/* How it ended, or why it is being undone. */
-__attribute__((format(printf, 2, 3))) static void set_message(struct reload *r, const char *format,
-							      ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	write_text(r->message, format, arguments);
-	va_end(arguments);
-}
-
-__attribute__((format(printf, 4, 5))) static void say(struct reload *r, enum message_level level,
-						      const char *event, const char *format, ...)
-{
-	struct reload_step *step = &r->steps[r->n_steps++ % RELOAD_STEPS_MAX];
-	va_list arguments;
-
-	step->number = r->n_steps;
-	step->reload = r->number;
-	step->at_ms = clock_ms();
-	step->event = event;
-	va_start(arguments, format);
-	write_text(step->text, format, arguments);
-	va_end(arguments);
-	output_say(r->output, level, event, "reload %llu: %s", (unsigned long long)r->number,
-		   step->text);
-}
 
 static double since_s(const struct reload *r)
 {
@@ -74,8 +35,8 @@ static void try_slot(struct reload *r, unsigned slot, bool is_instead)
 
 	if (is_instead && f->workers[slot - 1])
 		fleet_send_away(f, slot, true);
-	say(r, MESSAGE_INFO, "reload_try", "%s.%u: generation %u starts%s", app_of(r), slot, r->to,
-	    is_instead ? " in the place of the old one" : "");
+	reload_say(r, MESSAGE_INFO, "reload_try", "%s.%u: generation %u starts%s", app_of(r), slot,
+		   r->to, is_instead ? " in the place of the old one" : "");
 	if (!fleet_try(f, slot, r->to))
 		look_soon(r);
 }
@@ -86,11 +47,11 @@ static void promote(struct reload *r, unsigned slot)
 
 	if (!w)
 		return;
-	berths_clear_canary(r->fleet->ports);
+	reload_end_canary(r);
 	fleet_promote(r->fleet, w, true);
-	say(r, MESSAGE_INFO, "reload_slot", "%s.%u: ready after %.1f s, serves (%u of %u)",
-	    app_of(r), slot, (double)(clock_ms() - w->started_at_ms) / 1000,
-	    rollout_n_new(&r->rollout), r->rollout.n_slots);
+	reload_say(r, MESSAGE_INFO, "reload_slot", "%s.%u: ready after %.1f s, serves (%u of %u)",
+		   app_of(r), slot, (double)(clock_ms() - w->started_at_ms) / 1000,
+		   rollout_n_new(&r->rollout), r->rollout.n_slots);
 }
 
 static void watch(struct reload *r)
@@ -99,26 +60,12 @@ static void watch(struct reload *r)
 	keep_save(r->keep);
 }
 
-static void let_canary(struct reload *r, unsigned slot)
-{
-	const struct worker *w = fleet_find_candidate(r->fleet, slot);
-
-	if (!w || !w->process)
-		return;
-	berths_set_canary(r->fleet->ports, w->process->client.run,
-			  r->wish.canary_percent * PERCENT_SHARE);
-	watch(r);
-	say(r, MESSAGE_INFO, "reload_canary",
-	    "%s.%u: the canary is ready and has %u%% of new connections, watched for %.1f s",
-	    app_of(r), slot, r->wish.canary_percent, (double)r->wish.watch_ms / 1000);
-}
-
 static void watch_all(struct reload *r)
 {
 	watch(r);
-	say(r, MESSAGE_INFO, "reload_watch",
-	    "generation %u serves in every slot, watched for %.1f s", r->to,
-	    (double)r->wish.watch_ms / 1000);
+	reload_say(r, MESSAGE_INFO, "reload_watch",
+		   "generation %u serves in every slot, watched for %.1f s", r->to,
+		   (double)r->wish.watch_ms / 1000);
 }
 
 static uint32_t undo_ms(const struct reload *r)
@@ -147,8 +94,9 @@ static void commit(struct reload *r)
 	r->fleet->generation = r->to;
 	keep_save(r->keep);
 	settle(r);
-	say(r, MESSAGE_INFO, "reload_final", "generation %u is final after %.1f s%s", r->to,
-	    since_s(r), fleet_n_leaving(r->fleet) ? "; old workers end their connections" : "");
+	reload_say(r, MESSAGE_INFO, "reload_final", "generation %u is final after %.1f s%s", r->to,
+		   since_s(r),
+		   fleet_n_leaving(r->fleet) ? "; old workers end their connections" : "");
 }
 
 static void act(struct reload *r, enum rollout_act what, unsigned slot)
@@ -157,7 +105,7 @@ static void act(struct reload *r, enum rollout_act what, unsigned slot)
 	case ROLLOUT_WAIT: break;
 	case ROLLOUT_TRY: try_slot(r, slot, false); break;
 	case ROLLOUT_REPLACE: try_slot(r, slot, true); break;
-	case ROLLOUT_LET_CANARY: let_canary(r, slot); break;
+	case ROLLOUT_LET_CANARY: reload_let_canary(r, slot); break;
 	case ROLLOUT_PROMOTE: promote(r, slot); break;
 	case ROLLOUT_WATCH: watch_all(r); break;
 	case ROLLOUT_COMMIT: commit(r); break;
@@ -187,7 +135,7 @@ static void go_back(struct reload *r)
 {
 	struct fleet *f = r->fleet;
 
-	berths_clear_canary(f->ports);
+	reload_end_canary(r);
 	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++)
 		put_back(r, slot);
 	fleet_dismiss_candidates(f);
@@ -205,8 +153,8 @@ static void undo(struct reload *r)
 	r->watch_due_ms = 0;
 	f->generation = r->from;
 	keep_save(r->keep);
-	say(r, MESSAGE_ERROR, "reload_undo", "rolling back to generation %u: %s", r->from,
-	    r->message);
+	reload_say(r, MESSAGE_ERROR, "reload_undo", "rolling back to generation %u: %s", r->from,
+		   r->message);
 	go_back(r);
 }
 
@@ -232,12 +180,13 @@ static void end(struct reload *r)
 {
 	rollout_has_left(&r->rollout);
 	if (r->rollout.phase == ROLLOUT_DONE) {
-		set_message(r, "%s serves as generation %u", app_of(r), r->to);
-		say(r, MESSAGE_INFO, "reloaded", "done after %.1f s: %s", since_s(r), r->message);
+		reload_set_message(r, "%s serves as generation %u", app_of(r), r->to);
+		reload_say(r, MESSAGE_INFO, "reloaded", "done after %.1f s: %s", since_s(r),
+			   r->message);
 	} else {
-		say(r, MESSAGE_ERROR, "rolled_back",
-		    "rolled back after %.1f s, generation %u goes on: %s", since_s(r), r->from,
-		    r->message);
+		reload_say(r, MESSAGE_ERROR, "rolled_back",
+			   "rolled back after %.1f s, generation %u goes on: %s", since_s(r),
+			   r->from, r->message);
 	}
 	keep_save(r->keep);
 }
@@ -314,10 +263,10 @@ void reload_note_failed(struct reload *r, const struct worker *w, const char *wh
 	if (w && w->process)
 		(void)output_last_lines(r->output, process_pid(w->process), tail, sizeof(tail));
 	if (w)
-		set_message(r, "%s.%u %s%s%s", app_of(r), w->slot, why,
-			    tail[0] ? "; it wrote last: " : "", tail);
+		reload_set_message(r, "%s.%u %s%s%s", app_of(r), w->slot, why,
+				   tail[0] ? "; it wrote last: " : "", tail);
 	else
-		set_message(r, "%s", why);
+		reload_set_message(r, "%s", why);
 	keep_save(r->keep); /* a successor must not take it for good because it comes up again */
 	look_soon(r);
 }
@@ -361,9 +310,9 @@ static void begin(struct reload *r, const struct reload_wish *wish, uint64_t num
 	fleet_dismiss_candidates(r->fleet); /* single replacements: all are replaced now */
 	rollout_begin(&r->rollout, &rules, r->fleet->n_wanted);
 	keep_save(r->keep);
-	say(r, MESSAGE_INFO, "reload_begun", "%s: from generation %u to %u, %u slot%s (uid %u)",
-	    app_of(r), r->from, r->to, r->rollout.n_slots, r->rollout.n_slots == 1 ? "" : "s",
-	    (unsigned)wish->uid);
+	reload_say(r, MESSAGE_INFO, "reload_begun",
+		   "%s: from generation %u to %u, %u slot%s (uid %u)", app_of(r), r->from, r->to,
+		   r->rollout.n_slots, r->rollout.n_slots == 1 ? "" : "s", (unsigned)wish->uid);
 	look_soon(r);
 }
 
@@ -391,7 +340,8 @@ int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret
 	r->next_number = *ret_number;
 	r->has_next = true;
 	if (reload_is_open(r)) {
-		set_message(r, "reload %llu takes its place", (unsigned long long)*ret_number);
+		reload_set_message(r, "reload %llu takes its place",
+				   (unsigned long long)*ret_number);
 		r->has_failed = true;
 	}
 	look_soon(r);
@@ -414,7 +364,7 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 		return -EBUSY;
 	if (reload_is_open(r)) {
 		*ret_number = r->number;
-		set_message(r, "undone by uid %u", (unsigned)uid);
+		reload_set_message(r, "undone by uid %u", (unsigned)uid);
 		r->has_failed = true;
 		look_soon(r);
 		return 0;
@@ -435,8 +385,8 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 	r->rollout.phase = ROLLOUT_SETTLING;
 	keep_save(r->keep);
 	settle(r);
-	say(r, MESSAGE_INFO, "undone", "generation %u serves again (uid %u)", back_to,
-	    (unsigned)uid);
+	reload_say(r, MESSAGE_INFO, "undone", "generation %u serves again (uid %u)", back_to,
+		   (unsigned)uid);
 	look_soon(r);
 	return 0;
 }
@@ -445,8 +395,7 @@ int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
 
 void reload_go_on(struct reload *r)
 {
-	if (r->rollout.phase != ROLLOUT_CANARY)
-		berths_clear_canary(r->fleet->ports);
+	reload_resume_canary(r);
 	if (r->fleet->is_stopping)
 		return;
 	if (r->rollout.phase == ROLLOUT_UNDOING)
@@ -467,6 +416,7 @@ int reload_init(struct reload *r, uv_loop_t *loop)
 
 void reload_done(struct reload *r)
 {
+	r->canary = canary_watch_free(r->canary);
 	uv_close((uv_handle_t *)&r->soon, NULL);
 	uv_close((uv_handle_t *)&r->watch, NULL);
 }

@@ -14,6 +14,8 @@
 #include "primary/fleet.h"
 #include "primary/output.h"
 
+struct canary_watch;
+
 #define RELOAD_STEPS_MAX 64 /* that are kept for who follows a reload */
 #define RELOAD_TEXT_MAX  STATE_RELOAD_TEXT_MAX
 
@@ -37,8 +39,9 @@ struct reload {
 	struct fleet *fleet;
 	struct output *output;
 	struct keep *keep;
-	uv_timer_t soon;  /* what is to be done next is done from the loop */
-	uv_timer_t watch; /* fires when the watch is over */
+	uv_timer_t soon;             /* what is to be done next is done from the loop */
+	uv_timer_t watch;            /* fires when the watch is over */
+	struct canary_watch *canary; /* while one has its share */
 	struct rollout rollout;
 	struct reload_wish wish;
 	uint64_t number;

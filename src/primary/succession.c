@@ -57,6 +57,7 @@ void succession_save(void *data)
 		fleet_remains(&p->fleet, &s);
 		reload_remains(&p->reload, &s.app.reload);
 		recycling_remains(&p->recycling, &s.app.recycling);
+		drain_order_remains(&p->drain_order, &s.app.drain);
 		port_remains(&p->ports, &s);
 		size = state_write(&s, &blob);
 	}
@@ -87,6 +88,8 @@ static int resume(struct primary *p, const struct state *s)
 		reload_resume(&p->reload, &s->app.reload);
 	if (r == 0)
 		recycling_resume(&p->recycling, &s->app.recycling);
+	if (r == 0)
+		drain_order_resume(&p->drain_order, &s->app.drain);
 	return r;
 }
 
@@ -150,6 +153,7 @@ void succession_go_on(struct primary *p)
 		return;
 	reload_go_on(&p->reload);
 	recycling_go_on(&p->recycling);
+	drain_order_go_on(&p->drain_order);
 	upgrade_resume(&p->upgrade); /* before the keeper thinks that it is done */
 	keep_ready(p->keep);
 	if (keep_begin(p->keep) < 0)

@@ -33,6 +33,7 @@ static json_t *on_describe(void *data, enum control_document what)
 	case CONTROL_CONNECTIONS: return describe_connections(&d);
 	case CONTROL_RELOAD: return describe_reload(&d);
 	case CONTROL_UPGRADE: return describe_upgrade(&d);
+	case CONTROL_DRAIN: return describe_drain(&d);
 	}
 	return NULL;
 }
@@ -200,6 +201,22 @@ static int on_restart(void *data, const struct control_peer *who,
 	return answer(&asked, r);
 }
 
+static int on_drain(void *data, const struct control_peer *who, const struct control_drain *drain,
+		    uint64_t *ret_id, char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct api *a = data;
+	struct asked asked = hear(a, who, ret_text, "to drain slot %u", drain->slot);
+	int r = primary_drain(a->primary, drain->slot, ret_id);
+
+	if (r == -EINVAL)
+		because(&asked, "there are slots 1 to %u only", primary_n_wanted(a->primary));
+	else if (r == -ENOENT)
+		because(&asked, "no worker serves in slot %u now", drain->slot);
+	else if (r == -EALREADY)
+		because(&asked, "a reload is under way, or another worker is replaced or drains");
+	return answer(&asked, r);
+}
+
 static int on_kill(void *data, const struct control_peer *who, const struct control_kill *kill,
 		   pid_t *ret_pid, char ret_text[static CONTROL_TEXT_MAX])
 {
@@ -224,6 +241,7 @@ static const struct control_ops ops = {
 	.upgrade = on_upgrade,
 	.stop = on_stop,
 	.restart = on_restart,
+	.drain = on_drain,
 	.kill = on_kill,
 };
 

@@ -188,6 +188,9 @@ static json_t *describe(void *data, enum control_document what)
 	case CONTROL_APPS: return json_pack("{s:[o]}", "apps", describe_app(s));
 	case CONTROL_RELOAD: return reload_state(s);
 	case CONTROL_UPGRADE: return upgrade_state(s);
+	case CONTROL_DRAIN:
+		return json_pack("{s:i, s:i, s:s, s:s}", "id", 5, "slot", 2, "state", "done",
+				 "message", "");
 	case CONTROL_OPERATIONS: return operations(s);
 	case CONTROL_CONNECTIONS: return connections();
 	case CONTROL_GENERATIONS: return json_pack("{s:[]}", "generations");
@@ -259,6 +262,17 @@ static int restart(void *data, const struct control_peer *who, const struct cont
 	return 0;
 }
 
+static int drain(void *data, const struct control_peer *who, const struct control_drain *wanted,
+		 uint64_t *ret_id, char ret_text[static CONTROL_TEXT_MAX])
+{
+	(void)data;
+	(void)who;
+	(void)ret_text;
+	tell("drain %u", wanted->slot);
+	*ret_id = 5;
+	return 0;
+}
+
 static int send_signal(void *data, const struct control_peer *who,
 		       const struct control_kill *wanted, pid_t *ret_pid,
 		       char ret_text[static CONTROL_TEXT_MAX])
@@ -283,6 +297,7 @@ static const struct control_ops ops = {
 	.upgrade = upgrade,
 	.stop = stop,
 	.restart = restart,
+	.drain = drain,
 	.kill = send_signal,
 };
 

@@ -69,7 +69,8 @@ def program(place, name):
 # Which primary
 
 
-ASKING = ["ps", "describe", "ports", "events", "events --follow", "start", "stop", "restart", "kill 1"]
+ASKING = ["ps", "describe", "ports", "events", "events --follow", "start", "stop", "restart", "drain 1",
+          "kill 1"]
 
 
 @pytest.mark.parametrize(

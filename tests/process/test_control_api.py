@@ -286,6 +286,8 @@ def test_slots_and_signals_are_passed_on(stand):
     assert stand.post("/v1/restart", {"slots": [2, 4]})[2] == {"after_run": 7}
     assert stand.line() == "restart 2"
     assert stand.line() == "events 200"
+    assert stand.post("/v1/drain", {"slot": 2})[2] == {"drain": 5}
+    assert stand.line() == "drain 2"
     assert stand.post("/v1/kill", {"slot": 2, "signal": 10})[2] == {"pid": 1002}
     assert stand.line() == "kill 2 with 10"
     assert stand.post("/v1/kill", {"slot": 100, "signal": 10})[0] == 422

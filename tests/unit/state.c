@@ -65,6 +65,7 @@ static void make_sample(void)
 	sample.app.reload.phase = ROLLOUT_PHASES - 1;
 	sample.app.reload.canary_percent = sample.app.reload.next_canary_percent = 99;
 	sample.app.reload.message[STATE_RELOAD_TEXT_MAX - 1] = '\0';
+	sample.app.drain.message[STATE_RELOAD_TEXT_MAX - 1] = '\0';
 	for (uint32_t i = 0; i < N_WORKERS; i++) {
 		workers[i].slot = APP_WORKERS_MAX - i;
 		workers[i].state = WORKER_STATES - 1 - i;

@@ -1,0 +1,151 @@
+"""`berth reload --canary`: what rolls it back at once, and what doesn't."""
+
+import os
+import signal
+
+import pytest
+
+import reloads
+from reloads import App, served
+
+WATCHED = ("--canary", "20%", "--watch", "4s")
+
+SERVER = """#!/usr/bin/python3
+import os, signal, socket, time
+listener = socket.create_server(("", {port}), backlog=128)
+GOOD = b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: 6\\r\\n\\r\\n%06d" % os.getpid()
+
+def heard(client):
+    request = b""
+    while b"\\r\\n\\r\\n" not in request:
+        chunk = client.recv(4096)
+        if not chunk:
+            break
+        request += chunk
+    return request
+
+print("famous last words", flush=True)
+{rest}
+"""
+
+RESETS = """
+while True:
+    client, _ = listener.accept()
+    client.recv(1)
+    client.close()
+"""
+
+STANDS_STILL = """
+signal.pause()
+"""
+
+IS_SLOW = """
+while True:
+    client, _ = listener.accept()
+    heard(client)
+    time.sleep(0.15)
+    client.sendall(GOOD)
+    client.close()
+"""
+
+FALLS_ILL = """
+n = 0
+while True:
+    client, _ = listener.accept()
+    n += b"healthz" in heard(client)
+    client.sendall(GOOD if n < 2 else GOOD.replace(b"200 OK", b"500 Oh"))
+    client.close()
+"""
+
+STOPS_WHEN_TOLD = """
+def stop(*_):
+    while True:
+        signal.pause()
+
+signal.signal(signal.SIGUSR1, stop)
+while True:
+    client, _ = listener.accept()
+    heard(client)
+    client.sendall(GOOD)
+    client.close()
+"""
+
+
+@pytest.fixture
+def make_app(berth_run, programs, place, steered):
+    def make(*options):
+        brisk = ("--drain", "1s", "--idle-close", "200ms", "--undo", "off")
+        return App(berth_run, programs, place, *brisk, *options, tier=steered)
+
+    return make
+
+
+def deploy(app, rest):
+    app.deploy(SERVER.format(port=app.port, rest=rest))
+
+
+def assert_rolled_back(app, before, text, *words):
+    for each in ("web.1", "it wrote last: famous last words", *words):
+        assert each in text, text
+    assert "web.2: generation" not in text, "the canary came alone"
+    assert app.family.wait_whole(2) == before
+    app.deploy_good()
+    app.reload("--watch", "0s")
+
+
+def test_one_that_resets_its_clients_is_rolled_back(make_app, start_load):
+    app = make_app()
+    before = app.family.wait_whole(2)
+    deploy(app, RESETS)
+    # It takes some of them to tell it from chance.
+    with served(start_load, app.port, n_may_fail=40):
+        text = app.reload(*WATCHED, code=reloads.ROLLED_BACK)
+        assert_rolled_back(app, before, text, "resets its clients: ", "the others 0 of ")
+    app.run.stop()
+
+
+def test_one_that_stands_still_is_rolled_back_and_who_waited_for_it_is_served(
+    make_app, start_load
+):
+    app = make_app()
+    before = app.family.wait_whole(2)
+    deploy(app, STANDS_STILL)
+    with served(start_load, app.port):
+        text = app.reload(*WATCHED, code=reloads.ROLLED_BACK)
+        assert_rolled_back(app, before, text, "hangs: for 1.0 s it has come for none of the")
+    app.run.stop()
+
+
+def test_one_that_fails_its_probe_is_rolled_back(make_app, start_load):
+    app = make_app("--probe", "http:/healthz", "--probe-interval", "100ms")
+    before = app.family.wait_whole(2)
+    deploy(app, FALLS_ILL)
+    with served(start_load, app.port, n_may_fail=40):
+        text = app.reload(*WATCHED, code=reloads.ROLLED_BACK)
+        assert_rolled_back(app, before, text, "fails its probe", "500")
+    app.run.stop()
+
+
+def test_one_that_is_only_slow_is_not_rolled_back(make_app, start_load):
+    app = make_app()
+    deploy(app, IS_SLOW)
+    with served(start_load, app.port, rate=25):
+        app.reload("--canary", "20%", "--watch", "2s")
+    app.run.stop()
+
+
+def test_it_is_watched_by_the_next_primary_too(make_app, start_load):
+    app = make_app()
+    before = app.family.wait_whole(2)
+    deploy(app, STOPS_WHEN_TOLD)
+    with served(start_load, app.port):
+        reload = app.start("reload", "--canary", "20%", "--watch", "8s")
+        app.wait_phase("canary")
+        (canary,) = (slot["pid"] for slot in app.slots() if slot["role"] == "candidate")
+        first = app.family.kill_primary()
+        app.family.primary(other_than=first)
+        os.kill(canary, signal.SIGUSR1)
+        code, text = reloads.ended(reload)
+        assert code == reloads.ROLLED_BACK and "web.1 hangs: for 2.0 s" in text, text
+        assert app.family.wait_whole(2) == before
+    app.run.stop()
