@@ -124,6 +124,16 @@ uint32_t recycle_pause_ms(unsigned n_failures)
 	return pause_ms < RECYCLE_PAUSE_MAX_MS ? (uint32_t)pause_ms : RECYCLE_PAUSE_MAX_MS;
 }
 
+bool recycle_can_wait(enum recycle_reason reason)
+{
+	return reason != RECYCLE_HUNG && reason != RECYCLE_ASKED;
+}
+
+bool recycle_is_late(enum worker_state state, int64_t deadline_ms, uint32_t ready_timeout_ms)
+{
+	return state == WORKER_STARTING && !deadline_ms && ready_timeout_ms;
+}
+
 const char *recycle_reason_text(enum recycle_reason reason)
 {
 	static const char *const texts[RECYCLE_REASONS] = {

@@ -64,7 +64,7 @@ static void replace(struct hang_watch *h, uint64_t run, size_t n)
 	char details[TEXT_MAX];
 
 	/* Else it's found again by the next look. */
-	if (!recycling_is_free(h->recycling))
+	if (!recycling_is_idle(h->recycling))
 		return;
 	hung_forget(&h->watch, run);
 	if (!w || w->role != WORKER_MEMBER || w->state != WORKER_READY)

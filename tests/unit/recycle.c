@@ -141,6 +141,26 @@ START_TEST(a_limit_that_is_reached_soon_makes_the_next_one_wait)
 }
 END_TEST
 
+START_TEST(one_that_hangs_and_an_order_do_not_wait_for_what_has_failed_before)
+{
+	ck_assert(recycle_can_wait(RECYCLE_MEMORY));
+	ck_assert(recycle_can_wait(RECYCLE_AGE));
+	ck_assert(recycle_can_wait(RECYCLE_CONNECTIONS));
+	ck_assert(!recycle_can_wait(RECYCLE_HUNG));
+	ck_assert(!recycle_can_wait(RECYCLE_ASKED));
+}
+END_TEST
+
+START_TEST(one_that_starts_and_has_no_time_left_to_become_ready_is_late)
+{
+	ck_assert(recycle_is_late(WORKER_STARTING, 0, 60000));
+	ck_assert(!recycle_is_late(WORKER_STARTING, 1, 60000)); /* its timer will say so */
+	ck_assert(!recycle_is_late(WORKER_STARTING, 0, 0));
+	ck_assert(!recycle_is_late(WORKER_READY, 0, 60000));
+	ck_assert(!recycle_is_late(WORKER_BACKOFF, 0, 60000)); /* it was cut off, and tries again */
+}
+END_TEST
+
 START_TEST(each_reason_has_words)
 {
 	for (int i = 0; i < RECYCLE_REASONS; i++)
@@ -161,6 +181,8 @@ int main(void)
 		the_next_age_limit_tells_when_to_look_again,
 		pauses_behind_failures_grow_and_end_growing,
 		a_limit_that_is_reached_soon_makes_the_next_one_wait,
+		one_that_hangs_and_an_order_do_not_wait_for_what_has_failed_before,
+		one_that_starts_and_has_no_time_left_to_become_ready_is_late,
 		each_reason_has_words,
 	};
 
