@@ -68,6 +68,14 @@ static bool are_there(const struct fleet *f, const bool *slots)
 	return true;
 }
 
+/* What comes up to replace its member comes from before the restart, too. */
+static void restart_slot(struct fleet *f, unsigned slot)
+{
+	fleet_dismiss_candidate(f, slot);
+	if (f->workers[slot - 1])
+		worker_event(f->workers[slot - 1], EV_STOP);
+}
+
 /*
  * A member that is gone is replaced, as ever: to end it is all that there is to do. What it
  * has not accepted yet goes to the others, or waits at the anchor for the next one.
@@ -90,8 +98,9 @@ int primary_restart(struct primary *p, const bool *slots, uint64_t *ret_run)
 		   "%s: stopping %u worker%s, and starting as many in the same slots",
 		   p->config->name, n, n == 1 ? "" : "s");
 	for (unsigned slot = 1; slot <= f->n_wanted; slot++)
-		if ((!slots || slots[slot - 1]) && f->workers[slot - 1])
-			worker_event(f->workers[slot - 1], EV_STOP);
+		if (!slots || slots[slot - 1])
+			restart_slot(f, slot);
+	fleet_start_missing(f);
 	return 0;
 }
 

@@ -240,6 +240,14 @@ struct worker *fleet_find_candidate(struct fleet *f, unsigned slot)
 	return NULL;
 }
 
+void fleet_dismiss_candidate(struct fleet *f, unsigned slot)
+{
+	struct worker *w = fleet_find_candidate(f, slot);
+
+	if (w)
+		worker_leave(w, false);
+}
+
 void fleet_dismiss_candidates(struct fleet *f)
 {
 	struct worker *next;

@@ -234,9 +234,9 @@ static bool is_coming(struct recycling *r)
 		forget(r, "is not needed: its slot is gone");
 	} else if (r->why[0]) {
 		give_up(r);
-	} else if (!candidate) { /* a reload, or another number of workers, came first */
+	} else if (!candidate) { /* a restart, or another number of workers */
 		keep_old(r);
-		forget(r, "had to go: a reload, or another number of workers, came first");
+		forget(r, "had to go: a restart, or another number of workers, came first");
 	} else if (candidate->state == WORKER_READY) {
 		promote(r, candidate);
 	} else {

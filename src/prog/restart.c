@@ -106,30 +106,33 @@ static enum look look_at(struct following *f, const json_t *worker)
 	return LOOK_OPEN;
 }
 
-static enum look look(struct following *f, const json_t *answer)
+/* A slot may be empty for a moment: that nobody is seen in it is no end. */
+static bool are_done(const struct following *f, json_int_t n_slots)
 {
-	const json_t *workers = json_object_get(answer, "workers");
+	for (int slot = 1; slot <= n_slots && slot <= APP_WORKERS_MAX; slot++)
+		if ((f->is_all || f->is_named[slot - 1]) && !f->is_done[slot - 1])
+			return false;
+	return n_slots > 0;
+}
+
+static enum look look(struct following *f, const json_t *app)
+{
+	const json_t *workers = json_object_get(app, "slots");
 	const json_t *worker;
-	enum look all = LOOK_DONE;
-	size_t i, n_members = 0;
+	size_t i;
 
 	json_array_foreach(workers, i, worker)
 	{
-		enum look one = look_at(f, worker);
-
-		n_members += strcmp(words_text(worker, "role"), "member") == 0;
-		if (one == LOOK_FAILED)
-			return one;
-		if (one == LOOK_OPEN)
-			all = one;
+		if (look_at(f, worker) == LOOK_FAILED)
+			return LOOK_FAILED;
 	}
-	return n_members ? all : LOOK_OPEN;
+	return are_done(f, words_number(app, "workers")) ? LOOK_DONE : LOOK_OPEN;
 }
 
 /* Writes the exit code when there is one. */
 static bool ask(struct following *f, enum client_exit *ret_code)
 {
-	static const struct client_request request = { .method = "GET", .target = "/v1/workers" };
+	static const struct client_request request = { .method = "GET", .target = "/v1/app" };
 	struct client_reply reply = { 0 };
 	int err = client_call(f->client, &request, &reply);
 	enum look found = LOOK_OPEN;

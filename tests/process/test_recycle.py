@@ -272,6 +272,33 @@ def test_a_replacement_whose_place_a_reload_takes_does_not_end_the_reloads_own(
     run.stop()
 
 
+def test_a_restart_of_a_slot_whose_replacement_comes_up_is_done_when_there_is_a_new_worker(
+    berth_run, tier, moody, place, programs
+):
+    port = clients.free_port()
+    gate = place / "gate"
+    os.mkfifo(gate)
+    gate.chmod(0o666)
+    script = f'test ! -e {place}/grown || cat {gate}; exec "$@"'
+    command = ["sh", "-c", script, "sh", *map(str, moody(port))]
+    run = berth_run(["-n", 1, "--max-memory", "100M", "--", *command], tier=tier)
+    run.wait_listening(1)
+    (place / "grown").touch()
+    grown = tell(port, "/grow?150")
+    run.wait_for(event("recycle_begun"), timeout_s=SOON_S)
+    replacement = run.wait_for(event("worker_started"), count=2)[1].fields["pid"]
+    with concurrent.futures.ThreadPoolExecutor(1) as aside:
+        restart = aside.submit(berth_as, run, programs.berth, "restart", 1, "--json")
+        run.wait_for(event("worker_stopped", pid=grown))
+        run.wait_for(event("worker_stopped", pid=replacement))
+        run.wait_for(event("worker_started"), count=3)
+        gate.write_text("go\n")
+        done = restart.result()
+    assert done.returncode == 0, done.stderr + run.output()
+    assert json.loads(done.stdout)["pid"] == tell(port, "/")
+    run.stop()
+
+
 # Workers that hang
 
 
