@@ -69,11 +69,14 @@ static void remove_other(struct fleet *f, const struct worker *w)
 static struct worker *add_worker(struct fleet *f, unsigned slot, enum worker_role role,
 				 unsigned generation)
 {
-	struct worker *w = worker_new(&f->home, slot, role, generation);
+	/* A successor reads of no more: those that leave may be many. */
+	const bool is_full = f->n_workers >= STATE_WORKERS_MAX;
+	struct worker *w = is_full ? NULL : worker_new(&f->home, slot, role, generation);
 
 	if (!w) {
-		output_say(f->output, MESSAGE_ERROR, "worker_failed", "no memory for %s.%u",
-			   f->config->name, slot);
+		output_say(f->output, MESSAGE_ERROR, "worker_failed", "no %s for %s.%u",
+			   is_full ? "room beside all that leave" : "memory", f->config->name,
+			   slot);
 		return NULL;
 	}
 	if (role == WORKER_MEMBER)
