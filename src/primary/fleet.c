@@ -32,12 +32,11 @@ static struct worker *find_by_pid(const struct fleet *f, pid_t pid)
 
 struct worker *fleet_find_process(struct fleet *f, pid_t pid)
 {
-	struct worker *leader = find_by_pid(f, pid);
+	struct tree_line line;
 
-	if (leader)
-		return leader;
-	for (struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w))
-		if (worker_is_running(w) && process_has(w->process, pid))
+	tree_climb(pid, &line); /* once: whoever asks for it may be anybody */
+	for (struct worker *w = fleet_next(f, NULL); w && line.n; w = fleet_next(f, w))
+		if (worker_is_running(w) && process_has(w->process, &line))
 			return w;
 	return NULL;
 }
