@@ -19,9 +19,8 @@
 #include "prog/print_check.h"
 #include "prog/words.h"
 
-#define STATUS_ERROR 400
-#define PAUSE_MS     50
-#define COMM_MAX     32
+#define PAUSE_MS 50
+#define COMM_MAX 32
 
 static const struct client_verb verb = {
 	.who = "berth stop",
@@ -107,7 +106,7 @@ static enum client_exit call(struct client *c, const char *target, json_t *body,
 	int err = client_call(c, &request, &reply);
 
 	json_decref(body);
-	if (err || reply.status >= STATUS_ERROR) {
+	if (client_has_failed(err, &reply)) {
 		enum client_exit code = client_complain(verb.who, err, &reply);
 
 		json_decref(reply.body);
