@@ -63,15 +63,6 @@ static uint64_t most_used(const struct recycle_limits *limits, const struct recy
 	return most;
 }
 
-enum recycle_reason recycle_judge(const struct recycle_limits *limits,
-				  const struct recycle_reading *r)
-{
-	enum recycle_reason reason = RECYCLE_NONE;
-
-	(void)most_used(limits, r, &reason);
-	return reason;
-}
-
 size_t recycle_next(const struct recycle_limits *limits, const struct recycle_reading *readings,
 		    size_t n, enum recycle_reason *ret_reason)
 {

@@ -50,10 +50,6 @@ struct recycle_reading {
 /* @limit for that run: from nine tenths to eleven tenths of it. */
 uint64_t recycle_limit(uint64_t limit, uint64_t run, enum recycle_reason reason);
 
-/* Why this one is due; RECYCLE_NONE if it isn't. */
-enum recycle_reason recycle_judge(const struct recycle_limits *limits,
-				  const struct recycle_reading *r);
-
 /*
  * recycle_next - whose turn it is
  *

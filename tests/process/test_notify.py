@@ -58,6 +58,20 @@ def test_a_worker_serves_when_it_has_said_so_and_not_before(notifying, tier):
     run.stop()
 
 
+def test_what_cannot_be_read_is_ignored_and_said(berth_run, steered):
+    script = (
+        "import os, signal, socket\n"
+        "name = os.environ['NOTIFY_SOCKET'].replace('@', '\\0', 1)\n"
+        "sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+        "sock.sendto(b'READY=1\\0X=1', name)\n"
+        "signal.pause()\n"
+    )
+    run = berth_run(["-n", 1, "--notify", "--", PYTHON, "-c", script], tier=steered)
+    assert "NUL" in run.wait_for(event("notify_ignored", slot=1))[0].fields["message"]
+    assert not run.matching(became_ready), run.output()
+    run.stop()
+
+
 def test_a_descendant_may_say_it_and_a_killed_primary_forgets_nothing(notifying, steered):
     run = notifying(steered, clients.free_port())
     family = Family(run)

@@ -25,7 +25,6 @@ static void assert_same(const char *text)
 
 	ck_assert_str_eq(probe_text(&p, printed), text);
 	again = parsed(printed);
-	ck_assert(probe_equal(&p, &again));
 	ck_assert_mem_eq(&p, &again, sizeof(p));
 }
 
