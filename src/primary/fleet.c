@@ -7,6 +7,7 @@
 
 #include "base/container_of.h"
 #include "os/clock.h"
+#include "primary/berths.h"
 
 #define UNSERVED_AFTER_MS 2000
 
@@ -216,8 +217,12 @@ void fleet_promote(struct fleet *f, struct worker *w, bool must_stay)
 		worker_event(w, EV_RESUME);
 	else
 		worker_become_member(w);
-	if (member)
-		worker_leave(member, must_stay);
+	if (!member)
+		return;
+	worker_leave(member, must_stay);
+	/* Where all seats were taken there are some now. */
+	if (w->process && w->state == WORKER_READY)
+		berths_admit(f->ports, w->process->client.run);
 }
 
 static bool can_come_back(const struct worker *w)
