@@ -14,6 +14,7 @@
 #define STEER_BERTHS_MAX       16384 /* berths of one primary, anchors included */
 #define STEER_SEATS_MAX        1024  /* berths of one port */
 #define STEER_NEWS_BYTES       4096  /* of the ring by which the program calls the primary */
+#define STEER_MOVED_MAX        65536 /* live connections that were handed on */
 #define STEER_PROBES_MAX       16    /* connections of the primary's own that are on their way */
 #define STEER_CACHE_LINE_BYTES 64
 
@@ -21,6 +22,7 @@ enum steer_policy {
 	STEER_ROUND_ROBIN,
 	STEER_RANDOM_TWO,
 	STEER_HASH,
+	STEER_BALANCED,
 };
 
 /*
@@ -65,14 +67,24 @@ struct steer_port {
 	/* what follows is written with every turn: it has a cache line of its own */
 	__u32 turn __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
 	__u32 holder;        /* the place whose turn it is */
-	__u64 turn_began_ns; /* on the kernel's monotonic clock */
+	__u64 turn_began_ns; /* on the kernel's monotonic clock; balanced: the last connection's time */
 	__u64 seats[STEER_SEATS_MAX] __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
 };
 
 struct steer_berth {
-	__u64 steered;     /* new connections sent here */
-	__u64 migrated_in; /* connections that a closing listener handed on */
+	__u64 steered;      /* new connections sent here */
+	__u64 migrated_in;  /* connections that a closing listener handed on */
+	__u64 migrated_out; /* connections that this one handed on when it closed */
+	__s64 live;     /* connections that the worker has not let go of, its queue's included */
+	__u64 listener; /* cookie of the socket that all this is about */
 } __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
+
+/* What the kernel keeps with a listening socket, and copies into each of its connections. */
+struct steer_mark {
+	__u64 listener; /* its cookie: tells one opening of the berth from the next */
+	__u32 berth;    /* index */
+	__u32 is_live;  /* of a connection: it's counted */
+};
 
 /* What a listening socket may be marked with, for the program that counts resets. */
 enum resets_mark {

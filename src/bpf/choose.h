@@ -11,6 +11,11 @@
  * lasts until the worker has come for what it was sent, within limits: what
  * comes meanwhile would wake one more process for less work each.
  *
+ * Balanced takes the berth whose worker has the fewest connections; among those
+ * one whose queue is empty; and among those a favourite, which is warm: what it
+ * ran a moment ago is still in the caches. The next is the favourite after a few
+ * connections, and after a pause: so shares are even.
+ *
  * The other policies take the berth that the flow's hash names, or the shorter
  * queue of two that chance names, and the next open one if that one is closed.
  */
@@ -26,8 +31,15 @@
 #define CHOOSE_TURN_MAX_NS    500000
 #define CHOOSE_TURN_QUEUE_MAX 16 /* connections that may wait for it meanwhile */
 
+#define CHOOSE_FAVOUR_MAX 25 /* connections; they go where they are due, the favourite's or not */
+
+/* After a pause as long as this nobody is warm. */
+#define CHOOSE_PAUSE_NS 20000000
+
 #define QUEUE_UNKNOWN 0           /* depth cannot be seen: every berth looks empty */
 #define QUEUE_CLOSED  0xffffffffu /* there is no listening socket behind the index */
+
+#define CHOOSE_LOAD_MAX 0x7ffffffeu /* connections; less than QUEUE_CLOSED when doubled */
 
 typedef __u32 choose_queue_fn(__u32 berth);
 
@@ -82,9 +94,39 @@ choose_inline __u32 choose_shorter_of_two(const struct steer_port *p, __u32 n, _
 	return choose_queue_at(p, two, queue) < choose_queue_at(p, one, queue) ? two : one;
 }
 
+/* The place of the favourite of @n. Two CPUs may write at once: then one turn ends early or late. */
+choose_inline __u32 choose_favourite(struct steer_port *p, __u32 n, __u64 now_ns)
+{
+	__u32 turn = __sync_fetch_and_add(&p->turn, 1);
+	__u32 rest = turn % CHOOSE_FAVOUR_MAX;
+
+	if (rest && now_ns - p->turn_began_ns >= CHOOSE_PAUSE_NS) {
+		turn += CHOOSE_FAVOUR_MAX - rest;
+		p->turn = turn + 1;
+	}
+	p->turn_began_ns = now_ns;
+	return turn / CHOOSE_FAVOUR_MAX % n;
+}
+
+/*
+ * What balanced compares, in place of a queue's depth: the fewer connections the
+ * better, and of as many none that waits in the queue. A counter that was wrong
+ * for a moment may be below 0.
+ */
+choose_inline __u32 choose_load(__s64 live, __u32 n_handshakes, __u32 queue)
+{
+	__u64 n = (live > 0 ? live : 0) + (__u64)n_handshakes;
+
+	if (n > CHOOSE_LOAD_MAX)
+		n = CHOOSE_LOAD_MAX;
+	return n << 1 | (queue > 0);
+}
+
 choose_inline __u32 choose_start(struct steer_port *p, __u32 n, const struct choose_input *in,
 				 choose_queue_fn *queue)
 {
+	if (p->policy == STEER_BALANCED)
+		return choose_favourite(p, n, in->now_ns);
 	if (p->policy == STEER_HASH)
 		return (__u64)in->hash * n >> 32;
 	if (p->policy == STEER_RANDOM_TWO)
@@ -135,11 +177,11 @@ choose_inline __u32 choose_begin(struct steer_port *p, const struct choose_input
 	ret_scan->passed = 0;
 	ret_scan->found = CHOOSE_NONE;
 	ret_scan->depth = QUEUE_CLOSED;
-	ret_scan->wants_empty = p->policy == STEER_ROUND_ROBIN;
-	ret_scan->is_new_turn = ret_scan->wants_empty;
+	ret_scan->is_new_turn = p->policy == STEER_ROUND_ROBIN;
+	ret_scan->wants_empty = ret_scan->is_new_turn || p->policy == STEER_BALANCED;
 	if (n == 0)
 		return 0;
-	if (ret_scan->wants_empty && choose_turn_lasts(p, n, in->now_ns, queue)) {
+	if (ret_scan->is_new_turn && choose_turn_lasts(p, n, in->now_ns, queue)) {
 		ret_scan->found = p->holder;
 		ret_scan->is_new_turn = 0;
 		return 0;

@@ -52,6 +52,18 @@ struct sock {
 	struct socket *sk_socket;
 } KERNEL_TYPE;
 
+typedef struct {
+	int counter;
+} KERNEL_TYPE atomic_t;
+
+struct request_sock_queue {
+	atomic_t qlen; /* handshakes that have yet to end */
+} KERNEL_TYPE;
+
+struct inet_connection_sock {
+	struct request_sock_queue icsk_accept_queue;
+} KERNEL_TYPE;
+
 struct reuseport_array {
 	struct sock *ptrs[0];
 } KERNEL_TYPE;
@@ -88,6 +100,8 @@ struct {
 	__type(key, __u32);
 	__type(value, struct steer_berth);
 } steer_berths SEC(".maps");
+
+#include "bpf/live.bpf.h"
 
 /*
  * Words that call the primary: which berth they are about doesn't matter, it
@@ -151,6 +165,30 @@ static __always_inline __u32 queue_unseen(__u32 berth)
 	return berth < STEER_BERTHS_MAX ? QUEUE_UNKNOWN : QUEUE_CLOSED;
 }
 
+static __always_inline __s64 live_at(__u32 berth)
+{
+	struct steer_berth *b = bpf_map_lookup_elem(&steer_berths, &berth);
+
+	return b ? b->live : 0;
+}
+
+static __always_inline __u32 load_seen(__u32 berth)
+{
+	struct sock *socket = socket_at(berth);
+	struct inet_connection_sock *listener;
+
+	if (!socket || holders_of(socket) <= 1)
+		return QUEUE_CLOSED;
+	listener = bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct inet_connection_sock));
+	return choose_load(live_at(berth), listener->icsk_accept_queue.qlen.counter,
+			   socket->sk_ack_backlog);
+}
+
+static __always_inline __u32 load_unseen(__u32 berth)
+{
+	return berth < STEER_BERTHS_MAX ? choose_load(live_at(berth), 0, 0) : QUEUE_CLOSED;
+}
+
 static __always_inline struct steer_port *port_of(struct sk_reuseport_md *md)
 {
 	struct steer_key key = {};
@@ -176,17 +214,18 @@ static __always_inline struct steer_port *port_of(struct sk_reuseport_md *md)
 	return id ? bpf_map_lookup_elem(&steer_ports, id) : NULL;
 }
 
-static __always_inline void count(__u32 index, int is_migrating)
+static __always_inline void count(struct sk_reuseport_md *md, __u32 index)
 {
 	struct steer_berth *b = bpf_map_lookup_elem(&steer_berths, &index);
 
 	if (!b)
 		return;
-	if (!is_migrating) {
+	if (!md->migrating_sk) {
 		__sync_fetch_and_add(&b->steered, 1);
 		return;
 	}
 	__sync_fetch_and_add(&b->migrated_in, 1);
+	move_connection(md, index, b);
 	/* The kernel puts it into the queue there, but wakes nobody: the primary must. */
 	call_primary(index);
 }
@@ -221,6 +260,16 @@ static long look_by_queue(__u32 t, void *scan)
 	return choose_look(scan, t, queue_seen);
 }
 
+static long look_by_load(__u32 t, void *scan)
+{
+	return choose_look(scan, t, load_seen);
+}
+
+static long look_by_load_unseen(__u32 t, void *scan)
+{
+	return choose_look(scan, t, load_unseen);
+}
+
 static long look_by_turn(__u32 t, void *scan)
 {
 	return choose_look(scan, t, queue_unseen);
@@ -247,7 +296,7 @@ static __always_inline long try_berth(struct passage *way, choose_queue_fn *queu
 	if (!seat)
 		return 1;
 	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) == 0) {
-		count(index, way->md->migrating_sk != NULL);
+		count(way->md, index);
 		way->is_done = 1;
 		return 1;
 	}
@@ -298,20 +347,26 @@ static __always_inline void try_canary(struct passage *way)
 		return;
 	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) != 0)
 		return;
-	count(index, 0);
+	count(way->md, index);
 	way->is_done = 1;
 }
 
 static long try_by_queue(__u32 t, void *way)
 {
+	struct passage *p = way;
+
 	(void)t;
-	return try_berth(way, queue_seen, look_by_queue);
+	return p->port->policy == STEER_BALANCED ? try_berth(p, load_seen, look_by_load)
+						 : try_berth(p, queue_seen, look_by_queue);
 }
 
 static long try_by_turn(__u32 t, void *way)
 {
+	struct passage *p = way;
+
 	(void)t;
-	return try_berth(way, queue_unseen, look_by_turn);
+	return p->port->policy == STEER_BALANCED ? try_berth(p, load_unseen, look_by_load_unseen)
+						 : try_berth(p, queue_unseen, look_by_turn);
 }
 
 static __always_inline int pass_to_anchor(struct passage *way)

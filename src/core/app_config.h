@@ -23,9 +23,10 @@ enum app_policy {
 	POLICY_ROUND_ROBIN,
 	POLICY_RANDOM_TWO,
 	POLICY_HASH,
+	POLICY_BALANCED,
 };
 
-#define APP_POLICIES (POLICY_HASH + 1)
+#define APP_POLICIES (POLICY_BALANCED + 1)
 
 enum app_mode {
 	MODE_AUTO,

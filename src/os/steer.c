@@ -14,6 +14,7 @@
 
 #include "base/own.h"
 #include "bpf/steer.skel.h"
+#include "os/cgroup.h"
 #include "os/fault.h"
 #include "os/kernel_table.h"
 
@@ -22,6 +23,7 @@ struct steer {
 	struct ring_buffer *news;
 	bool sees_queues;
 	int queue_error;
+	int count_error;
 	struct kernel_table *ports;
 	struct kernel_table *berths;
 };
@@ -106,6 +108,35 @@ static int use(struct steer *s)
 	return r;
 }
 
+/* Has connections counted, if it can be done; else we know why not. */
+static int begin_counting(struct steer *s, int program_fd)
+{
+	own_fd group = NO_FD;
+	int fd;
+	int r = cgroup_open(&group);
+
+	if (r < 0)
+		return r;
+	fd = bpf_link_create(program_fd, group, BPF_CGROUP_SOCK_OPS, NULL);
+	if (fd < 0)
+		return fd;
+	s->fds.counting = fd;
+	return 0;
+}
+
+static int keep_marks(struct steer *s, const struct steer_skeleton *b)
+{
+	int r = keep_fd(bpf_map__fd(b->maps.steer_marks), &s->fds.marks);
+
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_listeners), &s->fds.listeners);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_moved), &s->fds.moved);
+	if (r == 0)
+		s->count_error = -begin_counting(s, bpf_program__fd(b->progs.count_connections));
+	return r;
+}
+
 /* Keeps the descriptors; the rest of the loader is a megabyte that nobody needs. */
 static int keep(struct steer *s, const struct steer_skeleton *b)
 {
@@ -125,8 +156,13 @@ static int keep(struct steer *s, const struct steer_skeleton *b)
 		r = keep_fd(bpf_map__fd(b->maps.steer_news), &s->fds.news);
 	if (r == 0 && s->sees_queues)
 		r = keep_fd(bpf_program__fd(b->progs.count_holders), &s->fds.holders);
+	if (r == 0)
+		r = keep_marks(s, b);
 	return r < 0 ? r : use(s);
 }
+
+static const struct steer_fds no_fds = { NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD,
+					 NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
 
 static struct steer *steer_alloc(void)
 {
@@ -134,7 +170,7 @@ static struct steer *steer_alloc(void)
 
 	if (!s)
 		return NULL;
-	s->fds = (struct steer_fds){ NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
+	s->fds = no_fds;
 	(void)libbpf_set_print(say_nothing);
 	return s;
 }
@@ -174,6 +210,10 @@ static void drop_fds(struct steer_fds *fds)
 	drop_fd(&fds->berths);
 	drop_fd(&fds->news);
 	drop_fd(&fds->holders);
+	drop_fd(&fds->marks);
+	drop_fd(&fds->listeners);
+	drop_fd(&fds->moved);
+	drop_fd(&fds->counting);
 }
 
 /* Whether a map has room for what we would write there. */
@@ -201,9 +241,10 @@ int steer_resume(struct steer_fds *fds, struct steer **ret_steer)
 		return -ENOMEM;
 	}
 	s->fds = *fds;
-	*fds = (struct steer_fds){ NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
+	*fds = no_fds;
 	s->sees_queues = s->fds.holders >= 0;
-	if (s->fds.program < 0 || s->fds.sockets < 0 || s->fds.keys < 0 || s->fds.news < 0)
+	if (s->fds.program < 0 || s->fds.sockets < 0 || s->fds.keys < 0 || s->fds.news < 0 ||
+	    s->fds.marks < 0 || s->fds.listeners < 0 || s->fds.moved < 0)
 		r = -EBADF;
 	else if (!is_table(s->fds.ports, sizeof(struct steer_port), STEER_PORTS_MAX) ||
 		 !is_table(s->fds.berths, sizeof(struct steer_berth), STEER_BERTHS_MAX))
@@ -238,6 +279,16 @@ bool steer_sees_queues(const struct steer *s)
 int steer_queue_error(const struct steer *s)
 {
 	return s->queue_error;
+}
+
+bool steer_counts_connections(const struct steer *s)
+{
+	return s->fds.counting >= 0;
+}
+
+int steer_count_error(const struct steer *s)
+{
+	return s->count_error;
 }
 
 struct steer_port *steer_port(struct steer *s, uint32_t id)
@@ -320,6 +371,31 @@ int steer_set_socket(const struct steer *s, uint32_t berth, int fd)
 
 	fault_point("steer_set_socket");
 	return r;
+}
+
+/* All counters of the berth from 0, and those of no listener but this one. */
+static int begin_counters(struct steer *s, uint32_t berth, uint64_t cookie)
+{
+	struct steer_berth *counters = steer_berth(s, berth);
+
+	if (counters->listener)
+		(void)bpf_map_delete_elem(s->fds.listeners, &counters->listener);
+	memset(counters, 0, sizeof(*counters));
+	__atomic_store_n(&counters->listener, cookie, __ATOMIC_RELEASE);
+	fault_point("steer_begin_counters");
+	return bpf_map_update_elem(s->fds.listeners, &cookie, &berth, BPF_ANY);
+}
+
+int steer_begin_berth(struct steer *s, uint32_t berth, int fd, uint64_t cookie)
+{
+	const struct steer_mark mark = { .listener = cookie, .berth = berth };
+	int r = begin_counters(s, berth, cookie);
+
+	fault_point("steer_note_listener");
+	if (r == 0)
+		r = bpf_map_update_elem(s->fds.marks, &fd, &mark, BPF_ANY);
+	fault_point("steer_mark");
+	return r < 0 ? r : steer_set_socket(s, berth, fd);
 }
 
 int steer_clear_socket(const struct steer *s, uint32_t berth)

@@ -36,6 +36,10 @@ struct steer_fds {
 	int berths;
 	int news;
 	int holders; /* only where queues are seen */
+	int marks;
+	int listeners;
+	int moved;
+	int counting; /* the link to the cgroup; only where connections are counted */
 };
 
 /* What a successor needs. The descriptors stay the steering's. */
@@ -59,6 +63,15 @@ bool steer_sees_queues(const struct steer *s);
 
 /* Why not: the errno of the program that would. 0 where it does. */
 int steer_queue_error(const struct steer *s);
+
+/*
+ * Whether connections are counted by berth while they live. That takes a cgroup
+ * of version 2, which we and so our workers are in.
+ */
+bool steer_counts_connections(const struct steer *s);
+
+/* Why not: an errno, ENOENT if there's no such cgroup. Not known to a successor. */
+int steer_count_error(const struct steer *s);
 
 /*
  * steer_show_port - have the table of port @id in our memory, until it's hidden as many times
@@ -96,6 +109,16 @@ int steer_clear_key(const struct steer *s, const struct addr *a);
  * socket is behind another index already; another -errno if it doesn't listen.
  */
 int steer_set_socket(const struct steer *s, uint32_t berth, int fd);
+
+/*
+ * steer_begin_berth - the same for a berth: its counters begin at 0, and count connections of @fd
+ *
+ * @berth:  shown
+ * @cookie: of the socket
+ *
+ * Returns as steer_set_socket(), and -ENOMEM.
+ */
+int steer_begin_berth(struct steer *s, uint32_t berth, int fd, uint64_t cookie);
 
 /* Leaves nothing behind the index @berth. 0; -ENOENT if nothing was. */
 int steer_clear_socket(const struct steer *s, uint32_t berth);

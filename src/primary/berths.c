@@ -59,11 +59,10 @@ static int seat(struct port *port, struct berth *b)
 static int put_in_maps(struct port *port, struct berth *b, int fd)
 {
 	struct ports *p = port->ports;
-	int r = steer_set_socket(p->steer, b->index, fd);
+	int r = steer_begin_berth(p->steer, b->index, fd, b->cookie);
 
 	if (r < 0)
 		return r;
-	memset(steer_berth(p->steer, b->index), 0, sizeof(struct steer_berth));
 	if (!b->is_held)
 		r = seat(port, b);
 	if (r < 0)

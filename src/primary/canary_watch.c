@@ -30,8 +30,7 @@ struct canary_watch {
 	struct output *output;
 	uint64_t run;
 	uint32_t patience_ms;
-	canary_watch_bad *bad;
-	void *data;
+	struct canary_watch_events events;
 	uv_timer_t timer;
 	uv_work_t work;
 	struct hung_watch hung;
@@ -58,7 +57,7 @@ static bool look_at_queues(struct canary_watch *c)
 	if (hung_look(&c->hung, c->readings, n, c->patience_ms, clock_ms()) != c->run)
 		return true;
 	queue_look_describe(c->readings, n, c->run, c->patience_ms, why, sizeof(why));
-	c->bad(c->data, c->run, true, why);
+	c->events.bad(c->events.data, c->run, true, why);
 	return false;
 }
 
@@ -115,7 +114,7 @@ static void look_at_resets(struct canary_watch *c)
 		       "resets its clients: %llu of %llu connections, the others %llu of %llu",
 		       (unsigned long long)canary->n_reset, (unsigned long long)canary->n_came,
 		       (unsigned long long)others->n_reset, (unsigned long long)others->n_came);
-	c->bad(c->data, c->run, false, why);
+	c->events.bad(c->events.data, c->run, false, why);
 }
 
 static void load(uv_work_t *work)
@@ -160,7 +159,7 @@ static void on_timer(uv_timer_t *timer)
 }
 
 int canary_watch_new(struct ports *ports, struct output *output, uint64_t run, uint32_t watch_ms,
-		     canary_watch_bad *bad, void *data, struct canary_watch **ret_watch)
+		     const struct canary_watch_events *events, struct canary_watch **ret_watch)
 {
 	struct canary_watch *c = calloc(1, sizeof(*c));
 	uint32_t look_ms;
@@ -171,8 +170,7 @@ int canary_watch_new(struct ports *ports, struct output *output, uint64_t run, u
 	c->output = output;
 	c->run = run;
 	c->patience_ms = canary_patience_ms(watch_ms);
-	c->bad = bad;
-	c->data = data;
+	c->events = *events;
 	hung_init(&c->hung, c->berths, QUEUE_LOOK_MAX);
 	look_ms = hung_look_ms(c->patience_ms);
 	(void)uv_timer_init(ports->loop, &c->timer);

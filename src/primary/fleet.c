@@ -8,6 +8,7 @@
 #include "base/container_of.h"
 #include "os/clock.h"
 #include "primary/berths.h"
+#include "primary/wanted.h"
 
 #define UNSERVED_AFTER_MS 2000
 
@@ -161,17 +162,6 @@ void fleet_send_away(struct fleet *f, unsigned slot, bool must_stay)
 	send_away(f, f->workers[slot - 1], must_stay);
 }
 
-/* What --listen names: a member must listen at all of it. */
-static struct readiness_ports named_ports(const struct fleet *f)
-{
-	struct readiness_ports set = { { 0 } };
-
-	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
-		if (f->ports->at[i] && f->ports->at[i]->is_named)
-			readiness_add(&set, i);
-	return set;
-}
-
 /* Whoever has, or had, the slot. */
 static const struct worker *predecessor(const struct fleet *f, unsigned slot)
 {
@@ -190,11 +180,7 @@ struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation)
 
 	if (!w)
 		return NULL;
-	if (before)
-		w->wanted = worker_readiness(before).listens;
-	/* One that has died, or comes up itself, is no example. */
-	if (readiness_is_empty(&w->wanted))
-		w->wanted = named_ports(f);
+	wanted_begin(w, before, f->ports);
 	worker_event(w, EV_START);
 	return w;
 }
@@ -374,8 +360,7 @@ void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port
 	/* A program with several ports listens at one after the other. */
 	if (!f->has_said_ready)
 		(void)uv_timer_start(&f->unserved_check, warn_of_unserved, UNSERVED_AFTER_MS, 0);
-	if (w->role == WORKER_MEMBER)
-		w->wanted = named_ports(f);
+	wanted_update(w, f->ports);
 	worker_look_ready(w);
 	keep_save(f->keep);
 }

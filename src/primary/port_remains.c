@@ -203,7 +203,7 @@ int port_remains_resume(struct ports *p, const struct state *s)
 static void note_copies(struct port *port)
 {
 	for (struct berth *b = port->berths; b; b = b->next) {
-		const struct steer *steer = port->ports->steer;
+		struct steer *steer = port->ports->steer;
 		own_fd fd = NO_FD;
 
 		if (keep_leave(port->ports->keep, "berth/%u", (unsigned)b->index))
@@ -213,7 +213,7 @@ static void note_copies(struct port *port)
 		/* One whose worker has ended meanwhile never got a client. */
 		if (steer_socket_cookie(steer, b->index) != b->cookie && b->is_copied &&
 		    berth_borrow(b, &fd) == 0)
-			(void)steer_set_socket(steer, b->index, fd);
+			(void)steer_begin_berth(steer, b->index, fd, b->cookie);
 	}
 }
 
@@ -333,6 +333,11 @@ void port_remains_store_steering(struct ports *p)
 	(void)keep_store(p->keep, fds->news, "steer/news");
 	if (fds->holders >= 0)
 		(void)keep_store(p->keep, fds->holders, "steer/holders");
+	(void)keep_store(p->keep, fds->marks, "steer/marks");
+	(void)keep_store(p->keep, fds->listeners, "steer/listeners");
+	(void)keep_store(p->keep, fds->moved, "steer/moved");
+	if (fds->counting >= 0)
+		(void)keep_store(p->keep, fds->counting, "steer/counting");
 }
 
 /* What the ports that we have resumed say to the program, and it to them. */
@@ -362,6 +367,10 @@ int port_remains_take_steering(struct ports *p, struct steer **ret_steer)
 		.berths = keep_take(p->keep, "steer/berths"),
 		.news = keep_take(p->keep, "steer/news"),
 		.holders = keep_take(p->keep, "steer/holders"),
+		.marks = keep_take(p->keep, "steer/marks"),
+		.listeners = keep_take(p->keep, "steer/listeners"),
+		.moved = keep_take(p->keep, "steer/moved"),
+		.counting = keep_take(p->keep, "steer/counting"),
 	};
 
 	struct steer *steer = NULL;

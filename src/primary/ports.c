@@ -20,6 +20,9 @@ enum steer_policy ports_policy(const struct ports *p)
 	switch (p->config->policy) {
 	case POLICY_RANDOM_TWO: return STEER_RANDOM_TWO;
 	case POLICY_HASH: return STEER_HASH;
+	/* Where connections aren't counted it's what comes next: tier.c says so. */
+	case POLICY_BALANCED:
+		return steer_counts_connections(p->steer) ? STEER_BALANCED : STEER_ROUND_ROBIN;
 	case POLICY_ROUND_ROBIN: break;
 	}
 	return STEER_ROUND_ROBIN;

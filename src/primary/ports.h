@@ -17,6 +17,7 @@
 
 #include "base/addr.h"
 #include "core/app_config.h"
+#include "core/drift.h"
 #include "core/port_table.h"
 #include "os/sock.h"
 #include "os/steer.h"
@@ -50,10 +51,12 @@ struct berth {
 	uint32_t index; /* in the steering maps */
 	uint64_t cookie;
 	uint64_t inode;
-	bool is_copied;    /* the keeper has it, too: where we can see its other holders */
-	bool is_held;      /* it has no seat: its worker is on trial, or drains */
-	uint64_t n_moved;  /* connections that came by migration, when we last looked */
-	unsigned n_knocks; /* wake-ups that are still to be tried */
+	bool is_copied;             /* the keeper has it, too: where we can see its other holders */
+	bool is_held;               /* it has no seat: its worker is on trial, or drains */
+	uint64_t n_moved;           /* connections that came by migration, when we last looked */
+	unsigned n_knocks;          /* wake-ups that are still to be tried */
+	struct drift drift;         /* of its counter of live connections */
+	struct drift_reading count; /* while one lasts */
 	struct berth_owner owner;
 };
 

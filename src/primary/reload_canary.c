@@ -25,8 +25,9 @@ static void on_bad(void *data, uint64_t run, bool is_stuck, const char *why)
 
 static void begin_watch(struct reload *r, const struct worker *w)
 {
+	const struct canary_watch_events events = { on_bad, r };
 	int err = canary_watch_new(r->fleet->ports, r->output, w->process->client.run,
-				   r->wish.watch_ms, on_bad, r, &r->canary);
+				   r->wish.watch_ms, &events, &r->canary);
 
 	if (err < 0)
 		output_say(r->output, MESSAGE_WARNING, "canary_unwatched",

@@ -141,7 +141,8 @@ static enum run_options_result set_policy(struct app_config *c, const char *valu
 			return RUN_OPTIONS_OK;
 		}
 	}
-	return wrong("there is no policy '%s': choose round-robin, random-two or hash", value);
+	return wrong("there is no policy '%s': choose balanced, round-robin, random-two or hash",
+		     value);
 }
 
 static enum run_options_result set_mode(struct app_config *c, const char *value)
@@ -354,7 +355,7 @@ static const struct rule rules[] = {
 	{ NULL, 'n', "N|auto", "how many workers; default: WEB_CONCURRENCY, or auto", set_workers },
 	{ "name", 0, "NAME", "the app's name; default: taken from COMMAND", set_name },
 	{ "listen", 0, "ADDR", "listen at 0.0.0.0:8000, [::]:8000, unix:/path *", add_listen },
-	{ "policy", 0, "POLICY", "round-robin (default), random-two or hash", set_policy },
+	{ "policy", 0, "POLICY", "round-robin (default), balanced, random-two or hash", set_policy },
 	{ "mode", 0, "MODE", "auto (default), steered or shared: see berth(1)", set_mode },
 	{ "unique", 0, "PORT", "a worker that binds PORT gets PORT + its slot *", add_unique },
 	{ "private", 0, "PORT", "leave PORT to the worker that binds it *", add_private },

@@ -1,6 +1,7 @@
 """An app that is deployed anew: a command that can be exchanged, and what reloads it."""
 
 import contextlib
+import functools
 import json
 import os
 import subprocess
@@ -21,9 +22,13 @@ BRISK = ("--drain", "2s", "--idle-close", "200ms", "--watch", "200ms")
 
 
 class App:
-    """A run of the command `current`, which deploy() exchanges; its family, and its API."""
+    """A run of the command `current`, which deploy() exchanges; its family, and its API.
 
-    def __init__(self, berth_run, programs, place, *options, tier=None, n_workers=2, server=None):
+    With @first, a function of this, that deploys what it begins with, and need not come up.
+    """
+
+    def __init__(self, berth_run, programs, place, *options, tier=None, n_workers=2, server=None,
+                 has_listen=False, first=None):  # fmt: skip
         self.programs = programs
         self.place = place
         self.port = clients.free_port()
@@ -35,12 +40,19 @@ class App:
         command = server(place, self.port) if server else [programs.hello, self.port]
         self._good = "exec " + " ".join(map(str, command))
         self.deploy_good()
+        if first:
+            first(self)
         run_options = ["-n", n_workers, "--name", "web", *(options or BRISK)]
+        run_options += ["--listen", self.port] if has_listen else []
         self.run = berth_run([*run_options, "--", self.current], tier=tier)
-        self.run.wait_listening(n_workers)
         self.family = Family(self.run)
-        self.family.wait_whole(n_workers)
-        self.directory = procs.environ_of(self.run.pid)["BERTH_RUNTIME_DIR"]
+        if not first:
+            self.run.wait_listening(n_workers)
+            self.family.wait_whole(n_workers)
+
+    @functools.cached_property
+    def directory(self):
+        return procs.environ_of(self.run.pid)["BERTH_RUNTIME_DIR"]
 
     # What is on the disk
 

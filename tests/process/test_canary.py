@@ -1,10 +1,13 @@
 """`berth reload --canary`: what rolls it back at once, and what doesn't."""
 
+import functools
 import os
+import shutil
 import signal
 
 import pytest
 
+import clients
 import reloads
 from reloads import App, served
 
@@ -73,9 +76,9 @@ while True:
 
 @pytest.fixture
 def make_app(berth_run, programs, place, steered):
-    def make(*options):
+    def make(*options, n_workers=2):
         brisk = ("--drain", "1s", "--idle-close", "200ms", "--undo", "off")
-        return App(berth_run, programs, place, *brisk, *options, tier=steered)
+        return App(berth_run, programs, place, *brisk, *options, tier=steered, n_workers=n_workers)
 
     return make
 
@@ -91,6 +94,30 @@ def assert_rolled_back(app, before, text, *words):
     assert app.family.wait_whole(2) == before
     app.deploy_good()
     app.reload("--watch", "0s")
+
+
+def test_it_has_its_share_of_the_clients(make_app):
+    app = make_app(n_workers=3)
+    before = set(app.family.wait_whole(3).values())
+    reload = app.start("reload", "--canary", "20%", "--watch", "60s")
+    app.wait_phase("canary")
+    (canary,) = (slot["pid"] for slot in app.slots() if slot["role"] == "candidate")
+    counts = clients.tally(app.port, 400)
+    assert set(counts) == {canary, *before}
+    assert 40 < counts[canary] < 130, counts
+    assert app.berth("undo")[0] == 0 and reloads.ended(reload)[0] == reloads.ROLLED_BACK
+    assert canary not in clients.tally(app.port, 20)
+    app.run.stop()
+
+
+def test_without_steering_there_is_no_canary(berth_run, programs, place, shared):
+    app = App(berth_run, programs, place, tier=shared)
+    before = app.family.wait_whole(2)
+    text = app.reload("--canary", "10%", code=reloads.ROLLED_BACK)
+    assert "a canary needs the steered tier: berth doctor says what that needs" in text, text
+    assert app.state()["state"] == "none" and app.family.wait_whole(2) == before
+    app.reload()
+    app.run.stop()
 
 
 def test_one_that_resets_its_clients_is_rolled_back(make_app, start_load):
@@ -148,4 +175,19 @@ def test_it_is_watched_by_the_next_primary_too(make_app, start_load):
         code, text = reloads.ended(reload)
         assert code == reloads.ROLLED_BACK and "web.1 hangs: for 2.0 s" in text, text
         assert app.family.wait_whole(2) == before
+    app.run.stop()
+
+
+def test_where_its_resets_cannot_be_seen_that_is_said(berth_run, programs, place, steered):
+    setpriv = shutil.which("setpriv")
+    if not setpriv:
+        pytest.skip("setpriv is not installed")
+    less = functools.partial(
+        berth_run, wrapper=[setpriv, "--bounding-set", "-perfmon,-sys_admin"]
+    )
+    app = App(less, programs, place, *reloads.BRISK, tier=steered)
+    app.reload("--canary", "20%", "--watch", "1s")
+    (said,) = app.wait_said("canary_unwatched")
+    assert "resets its clients is not watched" in said.fields["message"]
+    assert "CAP_PERFMON" in said.fields["message"]
     app.run.stop()
