@@ -83,5 +83,5 @@ def test_a_descendant_may_say_it_and_a_killed_primary_forgets_nothing(notifying,
     procs.wait_until(lambda: procs.state_of(second) == "S", "it has been sent")
     os.kill(dead, signal.SIGKILL)
     family.primary(other_than=dead)
-    run.wait_for(became_ready, count=2)
+    run.wait_for(event("worker_state", message="starting -> ready", pid=second))
     run.stop()

@@ -61,6 +61,7 @@ def test_a_worker_that_serves_and_fails_its_probe_is_replaced_by_the_next_primar
     family = Family(run)
     run.wait_for(became_ready)
     victim = run.workers()[1]
+    assert clients.get_number(port) == victim  # by then its primary has noted that it is ready
     dead = family.kill_primary()
     family.primary(other_than=dead)
     (place / "well").unlink()
@@ -68,7 +69,7 @@ def test_a_worker_that_serves_and_fails_its_probe_is_replaced_by_the_next_primar
     assert "503" in unwell.fields["message"]
     procs.wait_until_gone(victim)
     (place / "well").touch()
-    run.wait_for(became_ready, count=2)
+    run.wait_for(lambda line: became_ready(line) and line.fields["pid"] != victim)
     assert clients.get_number(port) != victim
     run.stop()
 
