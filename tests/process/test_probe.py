@@ -94,7 +94,7 @@ def test_a_probe_with_a_port_of_its_own_asks_an_app_at_a_unix_socket(
 
 
 def test_that_there_is_no_port_to_ask_is_said(berth_run, steered, probed, place):
-    options = [*QUICK, "--ready-timeout", "500ms", "--probe", "tcp"]
+    options = [*QUICK, "--ready-timeout", "3s", "--probe", "tcp"]
     run = berth_run(["-n", 1, *options, "--", *probed(place / "socket")], tier=steered)
     late = run.wait_for(event("worker_late"))[0]
     assert "no TCP port" in late.fields["message"], late
