@@ -103,6 +103,7 @@ static json_t *list_events(const struct answers_call *call, uint64_t after)
 	uint64_t n_lost_of_all = 0, n_lost, number;
 	json_t *event;
 
+	after = call->ops->reach(call->data, after);
 	while ((event = call->ops->event(call->data, after, &number, &n_lost))) {
 		(void)json_array_append_new(array, event);
 		n_lost_of_all += n_lost;

@@ -91,6 +91,9 @@ struct control_ops {
 	 */
 	json_t *(*event)(void *data, uint64_t after, uint64_t *ret_number, uint64_t *ret_lost);
 
+	/* Returns @number, or that of the last event where it's beyond that. */
+	uint64_t (*reach)(void *data, uint64_t number);
+
 	/* @ret_workers: how many workers are wanted now */
 	int (*scale)(void *data, const struct control_peer *who, const struct control_scale *scale,
 		     unsigned *ret_workers, char ret_text[static CONTROL_TEXT_MAX]);

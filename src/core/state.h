@@ -10,6 +10,7 @@
 #ifndef BERTH_CORE_STATE_H
 #define BERTH_CORE_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -200,13 +201,16 @@ struct state {
 /* Frees the arrays. Takes one that is all zero. */
 void state_done(struct state *s);
 
+/* Whether state_read() would take what state_write() made of @s: an older one is of more use. */
+bool state_can_be_read(const struct state *s);
+
 /*
  * state_write - make the blob of @s
  *
  * @ret_blob:  free() it
  *
- * Returns its size in bytes, 0 without memory. Any thread, as all of these.
- * None of them blocks.
+ * Returns its size in bytes, 0 without memory, or if it can't be read. Any thread, as all
+ * of these. None of them blocks.
  */
 size_t state_write(const struct state *s, void **ret_blob);
 

@@ -101,9 +101,7 @@ struct worker_step {
  */
 struct worker_step worker_fsm_step(enum worker_state state, enum worker_event event);
 
-/* One word each, for logs. */
+/* One word, for logs. */
 const char *worker_state_text(enum worker_state state);
-const char *worker_event_text(enum worker_event event);
-const char *worker_act_text(enum worker_act act);
 
 #endif

@@ -153,9 +153,13 @@ static bool admit_at(struct port *port, uint64_t run)
 		if (b->owner.run != run || !b->is_held)
 			continue;
 		b->is_held = false;
-		is_news = true;
 		keep_save(port->ports->keep);
-		(void)seat(port, b); /* those that it takes the place of have left as many */
+		if (seat(port, b) == 0) {
+			is_news = true;
+			continue;
+		}
+		b->is_held = true; /* whoever leaves for it makes room: it's admitted again then */
+		keep_save(port->ports->keep);
 	}
 	return is_news;
 }

@@ -25,7 +25,7 @@
 int berths_open(struct port *port, int fd, const struct sock_facts *facts,
 		const struct berth_owner *owner, bool is_held);
 
-/* New connections for that worker, at every port where it listens. */
+/* New connections for that worker, at every port where it listens and there is a seat for it. */
 void berths_admit(struct ports *p, uint64_t run);
 
 /* No new ones, until berths_admit(); its berths stay, and so does what waits in its queues. */

@@ -32,12 +32,11 @@ static struct worker *find_by_pid(const struct fleet *f, pid_t pid)
 
 struct worker *fleet_find_process(struct fleet *f, pid_t pid)
 {
-	struct worker *leader = find_by_pid(f, pid);
+	struct tree_line line;
 
-	if (leader)
-		return leader;
-	for (struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w))
-		if (worker_is_running(w) && process_has(w->process, pid))
+	tree_climb(pid, &line); /* once: whoever asks for it may be anybody */
+	for (struct worker *w = fleet_next(f, NULL); w && line.n; w = fleet_next(f, w))
+		if (worker_is_running(w) && process_has(w->process, &line))
 			return w;
 	return NULL;
 }
@@ -69,11 +68,14 @@ void fleet_remove_other(struct fleet *f, const struct worker *w)
 struct worker *fleet_add_worker(struct fleet *f, unsigned slot, enum worker_role role,
 				unsigned generation)
 {
-	struct worker *w = worker_new(&f->home, slot, role, generation);
+	/* A successor reads of no more: those that leave may be many. */
+	const bool is_full = f->n_workers >= STATE_WORKERS_MAX;
+	struct worker *w = is_full ? NULL : worker_new(&f->home, slot, role, generation);
 
 	if (!w) {
-		output_say(f->output, MESSAGE_ERROR, "worker_failed", "no memory for %s.%u",
-			   f->config->name, slot);
+		output_say(f->output, MESSAGE_ERROR, "worker_failed", "no %s for %s.%u",
+			   is_full ? "room beside all that leave" : "memory", f->config->name,
+			   slot);
 		return NULL;
 	}
 	if (role == WORKER_MEMBER)

@@ -129,6 +129,9 @@ struct worker *fleet_find_leaving(struct fleet *f, unsigned slot, unsigned gener
 /* The candidate for @slot, or NULL. */
 struct worker *fleet_find_candidate(struct fleet *f, unsigned slot);
 
+/* Ends the candidate for @slot, if there is one. */
+void fleet_dismiss_candidate(struct fleet *f, unsigned slot);
+
 /* Ends all candidates. */
 void fleet_dismiss_candidates(struct fleet *f);
 

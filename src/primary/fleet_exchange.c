@@ -1,6 +1,7 @@
 /*
  * One generation in the place of another: candidates, members, and those that leave.
  */
+#include "primary/berths.h"
 #include "primary/fleet_parts.h"
 #include "primary/wanted.h"
 
@@ -51,8 +52,12 @@ void fleet_promote(struct fleet *f, struct worker *w, bool must_stay)
 	else
 		worker_become_member(w);
 	fleet_note_served(f, w);
-	if (member)
-		worker_leave(member, must_stay);
+	if (!member)
+		return;
+	worker_leave(member, must_stay);
+	/* Where all seats were taken there are some now. */
+	if (w->process && w->state == WORKER_READY)
+		berths_admit(f->ports, w->process->client.run);
 }
 
 static bool could_come_back(const struct worker *w)
@@ -75,6 +80,14 @@ struct worker *fleet_find_candidate(struct fleet *f, unsigned slot)
 		if (w->slot == slot && w->role == WORKER_CANDIDATE)
 			return w;
 	return NULL;
+}
+
+void fleet_dismiss_candidate(struct fleet *f, unsigned slot)
+{
+	struct worker *w = fleet_find_candidate(f, slot);
+
+	if (w)
+		worker_leave(w, false);
 }
 
 void fleet_dismiss_candidates(struct fleet *f)

@@ -8,54 +8,25 @@
 
 #include "base/container_of.h"
 #include "os/clock.h"
-#include "os/stacks.h"
 #include "primary/queue_look.h"
 
-#define PROCESSES_MAX 32 /* of one worker, whose threads are shown */
-#define THREADS_MAX   64 /* of one process */
-#define TEXT_MAX      512
+#define TEXT_MAX 512
 
 /* --- one that hangs --- */
 
-struct show {
-	const struct hang_watch *h;
-	const struct message_source *source;
-	unsigned n;
-};
-
-static int show_thread(const struct stacks_thread *t, void *arg)
+static void on_shown(void *data)
 {
-	struct show *s = arg;
+	struct hang_watch *h = data;
 
-	if (s->n++ >= THREADS_MAX)
-		return 0;
-	output_say_worker(s->h->output, s->source, MESSAGE_WARNING, "worker_stack",
-			  "process %d, thread %d (%s): state %c%s%s%s%s; kernel stack: %s",
-			  (int)t->process, (int)t->thread, t->comm, t->state,
-			  t->call[0] ? ", system call " : "", t->call,
-			  t->wchan[0] ? ", waits in " : "", t->wchan,
-			  t->stack[0] ? t->stack : "not to be had");
-	return 0;
+	h->stacks = stack_look_free(h->stacks);
 }
 
-static void show_threads(const struct hang_watch *h, const struct worker *w)
+static void show_threads(struct hang_watch *h, const struct worker *w)
 {
-	const struct message_source *source = &w->process->client.source;
-	pid_t pids[PROCESSES_MAX];
-	int n = process_pids(w->process, pids, PROCESSES_MAX);
-
-	for (int i = 0; i < n && i < PROCESSES_MAX; i++) {
-		struct show s = { .h = h, .source = source };
-
-		(void)stacks_each_thread(pids[i], show_thread, &s);
-		if (s.n > THREADS_MAX)
-			output_say_worker(h->output, source, MESSAGE_WARNING, "worker_stack",
-					  "process %d has %u threads more", (int)pids[i],
-					  s.n - THREADS_MAX);
-	}
-	if (n > PROCESSES_MAX)
-		output_say_worker(h->output, source, MESSAGE_WARNING, "worker_stack",
-				  "%d processes more", n - PROCESSES_MAX);
+	/* Two at once are rare: of the second one it is said that it hangs, and no more. */
+	if (!h->stacks &&
+	    stack_look_new(h->timer.loop, w->process, h->output, on_shown, h, &h->stacks) < 0)
+		h->stacks = NULL;
 }
 
 static void replace(struct hang_watch *h, uint64_t run, size_t n)
@@ -64,7 +35,7 @@ static void replace(struct hang_watch *h, uint64_t run, size_t n)
 	char details[TEXT_MAX];
 
 	/* Else it's found again by the next look. */
-	if (!recycling_is_free(h->recycling))
+	if (!recycling_is_idle(h->recycling))
 		return;
 	hung_forget(&h->watch, run);
 	if (!w || w->role != WORKER_MEMBER || w->state != WORKER_READY)
@@ -144,6 +115,7 @@ int hang_watch_init(struct hang_watch *h, uv_loop_t *loop)
 void hang_watch_done(struct hang_watch *h)
 {
 	uv_close((uv_handle_t *)&h->timer, NULL);
+	h->stacks = stack_look_free(h->stacks);
 	free(h->berths);
 	free(h->readings);
 	h->berths = NULL;

@@ -101,58 +101,6 @@ static void on_empty(struct fleet *f)
 	end(container_of(f, struct primary, fleet));
 }
 
-/* --- the API --- */
-
-int primary_reload(struct primary *p, const struct primary_reload_wish *wish, uint64_t *ret_number,
-		   const char **ret_answer)
-{
-	const struct reload_wish full = {
-		.canary_percent = wish->canary_percent,
-		.watch_ms = wish->has_watch ? wish->watch_ms : p->config->watch_ms,
-		.uid = wish->uid,
-	};
-	enum rollout_answer answer;
-	int r = reload_start(&p->reload, &full, ret_number, &answer);
-
-	if (r == 0)
-		*ret_answer = rollout_answer_text(answer);
-	return r;
-}
-
-int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number, const char **ret_answer)
-{
-	enum rollout_way_back way;
-	int r = reload_undo(&p->reload, uid, ret_number, &way);
-
-	if (r == 0)
-		*ret_answer = rollout_way_back_text(way);
-	return r;
-}
-
-unsigned primary_n_wanted(const struct primary *p)
-{
-	return p->fleet.n_wanted;
-}
-
-int primary_scale(struct primary *p, int n_workers)
-{
-	if (n_workers < 1 || n_workers > APP_WORKERS_MAX)
-		return -EINVAL;
-	if (p->fleet.is_stopping)
-		return -EBUSY;
-	if (reload_is_open(&p->reload))
-		return -EALREADY;
-	output_say(p->output, MESSAGE_INFO, "scaled", "%s: from %u to %d workers", p->config->name,
-		   p->fleet.n_wanted, n_workers);
-	fleet_scale(&p->fleet, (unsigned)n_workers);
-	return 0;
-}
-
-int primary_upgrade(struct primary *p, const char *binary, uint64_t *ret_number)
-{
-	return p->fleet.is_stopping ? -EBUSY : upgrade_start(&p->upgrade, binary, ret_number);
-}
-
 /* --- what the keeper and the broker tell --- */
 
 static void on_signalled(void *data, int signal)
@@ -284,11 +232,16 @@ static void on_told(void *data, const struct notify_told *told)
 	struct primary *p = data;
 	struct worker *w;
 
-	if (told->verdict != NOTIFY_OK || !told->message->is_ready)
+	/* Much of what the protocol knows is nothing to us. */
+	if (told->verdict == NOTIFY_NOTHING ||
+	    (told->verdict == NOTIFY_OK && !told->message->is_ready))
 		return;
 	w = fleet_find_process(&p->fleet, told->sender.pid);
-	if (w)
+	if (w && told->verdict == NOTIFY_OK)
 		worker_note_notified(w);
+	else if (w)
+		output_say_worker(p->output, &w->process->client.source, MESSAGE_WARNING,
+				  "notify_ignored", "%s", notify_verdict_text(told->verdict));
 }
 
 static const struct notify_events notify_events = { .told = on_told };

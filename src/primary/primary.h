@@ -79,7 +79,6 @@ void primary_answer(struct primary *p, const char *what, const char *why_not);
 
 /* As the first signal to stop; @is_now: as the second one. All may be gone afterwards. */
 void primary_stop(struct primary *p, bool is_now);
-bool primary_is_stopping(const struct primary *p);
 unsigned primary_n_workers(const struct primary *p);
 
 /*

@@ -28,6 +28,7 @@ struct recycling {
 	uv_timer_t timer;
 	struct memory_look *memory; /* NULL: nobody asked for it */
 	unsigned slot;              /* whose replacement comes up, 0: none's */
+	unsigned generation;        /* of that one */
 	enum recycle_reason reason;
 	char why[RECYCLING_WHY_MAX]; /* the replacement has failed; "": it hasn't */
 	unsigned n_failures;         /* in a row; a limit that is reached at once counts, too */
@@ -52,16 +53,15 @@ void recycling_note_news(struct recycling *r);
 /* @w has failed: @why is the rest of a sentence. */
 void recycling_note_failed(struct recycling *r, const struct worker *w, const char *why);
 
-/* Whether nothing is in the way of one that somebody asks for. */
+/* Whether another replacement could begin now, but for the back-off of those that can wait. */
 bool recycling_is_idle(const struct recycling *r);
-
-/* Whether another replacement could begin now: failures make the next one wait. */
-bool recycling_is_free(const struct recycling *r);
 
 /*
  * recycling_replace - replace the member of @slot, which is ready
  *
- * Only while recycling_is_free(). One that hangs gets no new clients from now on.
+ * @details: what is the matter with it, the rest of a sentence: "hangs"
+ *
+ * Only while recycling_is_idle(). One that hangs gets no new clients from now on.
  */
 void recycling_replace(struct recycling *r, unsigned slot, enum recycle_reason reason,
 		       const char *details);

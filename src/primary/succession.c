@@ -43,6 +43,7 @@ void succession_save(void *data)
 	struct state s = { 0 };
 	own_free void *blob = NULL;
 	size_t size = 0;
+	int r = -ENOMEM;
 
 	if (!p->may_save)
 		return;
@@ -60,9 +61,11 @@ void succession_save(void *data)
 		drain_order_remains(&p->drain_order, &s.app.drain);
 		port_remains(&p->ports, &s);
 		size = state_write(&s, &blob);
+		if (!size && !state_can_be_read(&s))
+			r = -EOVERFLOW;
 	}
 	state_done(&s);
-	note_saved(p, size ? keep_set_state(p->keep, blob, size) : -ENOMEM);
+	note_saved(p, size ? keep_set_state(p->keep, blob, size) : r);
 }
 
 /* --- what a predecessor has left --- */

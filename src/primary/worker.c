@@ -331,8 +331,7 @@ static void resume(struct worker *w)
 	worker_go_ahead(w);
 	w->home->on_drain(w);
 	worker_become_member(w);
-	if (!w->health)
-		worker_look_after(w);
+	worker_look_after(w);
 }
 
 static void note_stuck(struct worker *w)

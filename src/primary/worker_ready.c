@@ -85,17 +85,30 @@ static void on_probe_failed(struct worker *w, const char *why, bool is_dead)
 	process_kill(w->process);
 }
 
+/* Said once for each reason: until a probe is made again, nobody looks after it. */
+static void on_probe_unasked(struct worker *w, const char *why)
+{
+	char text[WORKER_WORDS_MAX];
+
+	if (w->state == WORKER_READY && strcmp(w->probe_text, why) != 0) {
+		(void)snprintf(text, sizeof(text), "cannot be probed for now: %s", why);
+		worker_say(w, MESSAGE_WARNING, "worker_unprobed", text);
+	}
+	(void)snprintf(w->probe_text, sizeof(w->probe_text), "%s", why);
+}
+
 static const struct health_events health_events = {
 	.passed = on_probe_passed,
 	.failed = on_probe_failed,
+	.unasked = on_probe_unasked,
 };
 
 void worker_look_after(struct worker *w)
 {
 	if (w->home->config->probe.kind == PROBE_NONE || !w->process)
 		return;
-	if (health_new(w, &health_events, &w->health) < 0)
+	if (w->health)
+		health_soon(w->health); /* while it drained nobody asked */
+	else if (health_new(w, &health_events, &w->health) < 0)
 		worker_say(w, MESSAGE_ERROR, "worker_unwatched", "cannot be probed: no memory");
-	else if (w->state == WORKER_READY)
-		health_soon(w->health);
 }

@@ -49,6 +49,13 @@ static json_t *on_event(void *data, uint64_t after, uint64_t *ret_number, uint64
 	return describe_event(&event);
 }
 
+static uint64_t on_reach(void *data, uint64_t number)
+{
+	struct api *a = data;
+
+	return events_reach(event_log_events(primary_events(a->primary)), number);
+}
+
 /* --- who asks for what --------------------------------------------------------------- */
 
 #define WHAT_MAX 192
@@ -236,6 +243,7 @@ static int on_kill(void *data, const struct control_peer *who, const struct cont
 static const struct control_ops ops = {
 	.describe = on_describe,
 	.event = on_event,
+	.reach = on_reach,
 	.scale = on_scale,
 	.reload = on_reload,
 	.undo = on_undo,

@@ -23,6 +23,7 @@
 #include "prog/restart.h"
 #include "prog/run_options.h"
 #include "prog/scale.h"
+#include "prog/start.h"
 #include "prog/stop.h"
 #include "prog/upgrade.h"
 #include "prog/why.h"

@@ -196,6 +196,11 @@ int client_follow(struct client *c, const char *target,
 
 /* --- what is said about it ----------------------------------------------------------- */
 
+bool client_has_failed(int err, const struct client_reply *reply)
+{
+	return err || reply->status >= STATUS_ERROR;
+}
+
 bool client_is_absent(int err)
 {
 	return err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET || err == -EAGAIN;
@@ -258,7 +263,7 @@ enum client_exit client_ask(const char *who, const char *name, const struct clie
 	if (!err)
 		err = client_call(c, request, &reply);
 	client_free(c);
-	if (err || reply.status >= STATUS_ERROR) {
+	if (client_has_failed(err, &reply)) {
 		code = client_complain(who, err, &reply);
 		json_decref(reply.body);
 		return code;

@@ -13,8 +13,6 @@
 #include "prog/ps_text.h"
 #include "prog/words.h"
 
-#define STATUS_ERROR 400
-
 static const struct client_verb verb = {
 	.who = "berth describe",
 	.usage = "usage: berth describe [APP] [--json]\n"
@@ -43,7 +41,7 @@ static enum client_exit get(struct client *c, const char *target, json_t **ret_a
 	struct client_reply reply = { 0 };
 	int err = client_call(c, &request, &reply);
 
-	if (err || reply.status >= STATUS_ERROR) {
+	if (client_has_failed(err, &reply)) {
 		enum client_exit code = client_complain(verb.who, err, &reply);
 
 		json_decref(reply.body);

@@ -7,19 +7,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "os/clock.h"
 #include "prog/client.h"
 #include "prog/client_find.h"
 #include "prog/client_options.h"
+#include "prog/client_watch.h"
 #include "prog/print_check.h"
 #include "prog/words.h"
-
-#define STATUS_ERROR   400
-#define PAUSE_NS       100000000L
-#define SILENCE_MAX_MS 15000
 
 static const struct client_verb verb = {
 	.who = "berth drain",
@@ -135,8 +131,9 @@ static void hear(struct following *f, const json_t *drain)
 	show_progress(f, drain);
 }
 
-static void ask(struct following *f)
+static bool ask(void *data)
 {
+	struct following *f = data;
 	static const struct client_request request = { .method = "GET", .target = "/v1/drain" };
 	struct client_reply reply = { 0 };
 	int err = client_call(f->client, &request, &reply);
@@ -148,33 +145,23 @@ static void ask(struct following *f)
 		finish(f, CLIENT_NO_PRIMARY);
 	} else if (client_is_absent(err) || err == -ETIMEDOUT) {
 		/* One primary has gone, the other has not come yet. */
-	} else if (err || reply.status >= STATUS_ERROR) {
+	} else if (client_has_failed(err, &reply)) {
 		finish(f, client_complain(verb.who, err, &reply));
 	} else {
 		f->heard_ms = clock_ms();
 		hear(f, reply.body);
 	}
 	json_decref(reply.body);
+	return f->is_done;
 }
 
 static enum client_exit follow(struct following *f)
 {
-	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	const struct client_watch watch = { ask, f, &f->heard_ms, f->timeout_ms };
 
-	f->began_ms = f->heard_ms = clock_ms();
-	for (;;) {
-		int64_t now_ms;
-
-		ask(f);
-		if (f->is_done)
-			return f->code;
-		now_ms = clock_ms();
-		if (now_ms - f->heard_ms > SILENCE_MAX_MS)
-			break;
-		if (f->timeout_ms && now_ms - f->began_ms > f->timeout_ms)
-			break;
-		(void)nanosleep(&pause, NULL);
-	}
+	f->began_ms = clock_ms();
+	if (client_watch(&watch))
+		return f->code;
 	clear_progress(f);
 	(void)fprintf(stderr,
 		      "%s: it is not done in time, and goes on; berth ps tells how far it is\n",
@@ -192,7 +179,7 @@ static enum client_exit begin(struct following *f, unsigned slot)
 	enum client_exit code = CLIENT_DONE;
 	int err = client_call(f->client, &request, &reply);
 
-	if (err || reply.status >= STATUS_ERROR)
+	if (client_has_failed(err, &reply))
 		code = client_complain(verb.who, err, &reply);
 	else if (json_unpack(reply.body, "{s:I}", "drain", &f->id) < 0)
 		code = client_complain(verb.who, -EPROTO, NULL);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/escape.h"
@@ -15,12 +14,10 @@
 #include "prog/client.h"
 #include "prog/client_find.h"
 #include "prog/client_options.h"
+#include "prog/client_watch.h"
 #include "prog/print_check.h"
 
-#define SILENCE_MAX_MS 15000
-#define PAUSE_NS       100000000L
-#define STATUS_ERROR   400
-#define TEXT_MAX       2048 /* a step as it's shown */
+#define TEXT_MAX 2048 /* a step as it's shown */
 
 #define COMMON_USAGE                                                                       \
 	"  --name NAME    the same as APP\n"                                               \
@@ -209,8 +206,9 @@ static bool hear(struct following *f, json_t *reload)
 	return true;
 }
 
-static void ask(struct following *f)
+static bool ask(void *data)
 {
+	struct following *f = data;
 	static const struct client_request request = { .method = "GET", .target = "/v1/reload" };
 	struct client_reply reply = { 0 };
 	int err = client_call(f->client, &request, &reply);
@@ -222,7 +220,7 @@ static void ask(struct following *f)
 		finish(f, CLIENT_NO_PRIMARY);
 	} else if (client_is_absent(err) || err == -ETIMEDOUT) {
 		/* One primary has gone, the other has not come yet. */
-	} else if (err || reply.status >= STATUS_ERROR) {
+	} else if (client_has_failed(err, &reply)) {
 		finish(f, client_complain(f->verb->who, err, &reply));
 	} else if (!hear(f, reply.body)) {
 		finish(f, client_complain(f->verb->who, -EPROTO, NULL));
@@ -230,26 +228,16 @@ static void ask(struct following *f)
 		f->heard_ms = clock_ms();
 	}
 	json_decref(reply.body);
+	return f->is_done;
 }
 
 static enum client_exit follow(struct following *f)
 {
-	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	const struct client_watch watch = { ask, f, &f->heard_ms, f->timeout_ms };
 
-	f->began_ms = f->heard_ms = clock_ms();
-	for (;;) {
-		int64_t now_ms;
-
-		ask(f);
-		if (f->is_done)
-			return f->code;
-		now_ms = clock_ms();
-		if (now_ms - f->heard_ms > SILENCE_MAX_MS)
-			break;
-		if (f->timeout_ms && now_ms - f->began_ms > f->timeout_ms)
-			break;
-		(void)nanosleep(&pause, NULL);
-	}
+	f->began_ms = clock_ms();
+	if (client_watch(&watch))
+		return f->code;
 	clear_progress(f);
 	(void)fprintf(stderr,
 		      "%s: reload %" JSON_INTEGER_FORMAT " is not done in time, and goes on; "
@@ -279,7 +267,7 @@ static enum client_exit begin(struct following *f, const char *target, const jso
 	const char *answer = "begins";
 	int err = client_call(f->client, &request, &reply);
 
-	if (err || reply.status >= STATUS_ERROR)
+	if (client_has_failed(err, &reply))
 		code = client_complain(f->verb->who, err, &reply);
 	else if (json_unpack(reply.body, "{s:I, s?s}", "reload", &f->id, "answer", &answer) < 0)
 		code = client_complain(f->verb->who, -EPROTO, NULL);
@@ -287,7 +275,7 @@ static enum client_exit begin(struct following *f, const char *target, const jso
 		f->is_back = strcmp(answer, "reloads") != 0;
 	else if (strcmp(answer, "begins") != 0 && !f->is_json)
 		(void)printf("reload %" JSON_INTEGER_FORMAT " %s\n", f->id, words_for(answer));
-	if (!err && code == CLIENT_FAILED && reply.status >= STATUS_ERROR)
+	if (!err && code == CLIENT_FAILED && client_has_failed(0, &reply))
 		code = CLIENT_ROLLED_BACK; /* refused */
 	json_decref(reply.body);
 	return code;

@@ -218,6 +218,13 @@ static json_t *event(void *data, uint64_t after, uint64_t *ret_number, uint64_t 
 			 s->text);
 }
 
+static uint64_t reach(void *data, uint64_t number)
+{
+	const struct stand *s = data;
+
+	return number < s->n_events ? number : s->n_events;
+}
+
 static void on_burst(uv_timer_t *timer)
 {
 	struct stand *s = timer->data;
@@ -292,6 +299,7 @@ static int send_signal(void *data, const struct control_peer *who,
 static const struct control_ops ops = {
 	.describe = describe,
 	.event = event,
+	.reach = reach,
 	.scale = scale,
 	.reload = reload,
 	.undo = undo,

@@ -364,6 +364,15 @@ def test_who_follows_hears_of_what_was_and_of_what_comes(stand, follow):
     assert [follower.object()["number"] for _ in range(100)] == list(range(101, 201))
 
 
+def test_a_number_beyond_the_last_event_is_taken_for_the_last(stand, follow):
+    make_events(stand, 1)
+    assert stand.get("/v1/events?after=1000")[2] == {"events": [], "last": 100, "lost": 0}
+    follower = follow("follow=1&after=1000")
+    assert follower.line() == b"\n"
+    make_events(stand, 1)
+    assert follower.object()["number"] == 101
+
+
 def test_a_slow_reader_is_told_what_it_has_missed_and_holds_nobody_up(stand, follow):
     slow, quick = follow(), follow()
     assert slow.line() == quick.line() == b"\n"
