@@ -285,6 +285,10 @@ choose_inline int choose_look(struct choose_scan *scan, __u32 t, choose_rank_fn 
  */
 choose_inline __u32 choose_end(struct steer_port *p, const struct choose_scan *scan)
 {
+	/* Where all were looked at, and none is open, nobody has had the turn. */
+	if (scan->found == CHOOSE_NONE && scan->n > 0 && scan->n <= CHOOSE_SCAN_MAX &&
+	    (scan->policy == STEER_ROUND_ROBIN || scan->policy == STEER_BALANCED))
+		(void)__sync_fetch_and_add(&p->turn, -1);
 	if (!scan->is_new_turn || scan->found == CHOOSE_NONE)
 		return scan->found;
 	if (scan->passed)

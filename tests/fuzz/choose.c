@@ -102,7 +102,10 @@ static void check_round_robin(__u32 chosen, __u32 turn, __u32 n)
 		assert(is_before ? depth_at(i) > depth : depth_at(i) >= depth);
 	}
 	assert(n_passed < reach || n == 0);
-	assert(port.turn == turn + n_passed + (n > 0));
+	if (chosen == CHOOSE_NONE)
+		assert(port.turn == turn + (n > CHOOSE_SCAN_MAX));
+	else
+		assert(port.turn == turn + n_passed + 1);
 	assert(chosen == CHOOSE_NONE || port.holder == chosen);
 }
 
