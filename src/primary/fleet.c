@@ -214,6 +214,19 @@ static void on_ready(struct worker *w)
 		   (long long)(clock_ms() - f->started_at_ms));
 }
 
+static bool may_end(const struct worker *w)
+{
+	const struct fleet *f = container_of(w->home, struct fleet, home);
+
+	for (unsigned slot = 1; slot <= f->n_wanted; slot++) {
+		const struct worker *other = f->workers[slot - 1];
+
+		if (slot != w->slot && other && other->state == WORKER_READY)
+			return true;
+	}
+	return f->n_wanted == 1;
+}
+
 static void on_failed(struct worker *w, const char *why)
 {
 	struct fleet *f = container_of(w->home, struct fleet, home);
@@ -322,6 +335,7 @@ int fleet_init(struct fleet *f, uv_loop_t *loop)
 	f->home.on_ready = on_ready;
 	f->home.on_gone = on_gone;
 	f->home.on_failed = on_failed;
+	f->home.may_end = may_end;
 	f->home.on_drain = on_drain;
 	f->home.on_cut = on_cut;
 	f->home.on_ended = on_ended;

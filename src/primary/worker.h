@@ -38,6 +38,9 @@ struct worker_home {
 	/* It has failed: @why is the rest of a sentence. It may not be freed in here. */
 	void (*on_failed)(struct worker *w, const char *why);
 
+	/* Whether it may be ended because it's unwell: whether another serves, or there is none. */
+	bool (*may_end)(const struct worker *w);
+
 	/* It drains, or does no more, or is stuck: the state tells which. */
 	void (*on_drain)(struct worker *w);
 
@@ -78,6 +81,7 @@ struct worker {
 	int give_up_code; /* not 0: the app cannot run, and berth should exit with this */
 	struct health *health;                  /* NULL: it isn't probed */
 	bool has_passed;                        /* the last probe */
+	bool is_spared; /* it fails its probe, and nobody else would serve */
 	bool has_notified;                      /* READY=1 has come, in this run */
 	char probe_text[WORKER_PROBE_TEXT_MAX]; /* why its last probe failed */
 	uv_timer_t timer;

@@ -115,3 +115,44 @@ def test_a_command_decides_with_the_workers_port_in_its_environment(
     (place / "well").touch()
     run.wait_for(became_ready)
     run.stop()
+
+
+def test_of_several_unwell_workers_the_last_one_that_serves_stays(
+    berth_run, steered, probed, place
+):
+    port = clients.free_port()
+    (place / "well").touch()
+    run = berth_run(
+        ["-n", 3, *QUICK, "--probe", "http:/health", "--", *probed(port)], tier=steered
+    )
+    run.wait_for(became_ready, count=3)
+    workers = set(run.workers().values())
+    (place / "well").unlink()
+    spared = run.wait_for(event("worker_spared"))[0].fields["pid"]
+    for pid in workers - {spared}:
+        procs.wait_until_gone(pid)
+    assert {clients.get_number(port) for _ in range(20)} == {spared}
+    (place / "well").touch()
+    run.wait_for(became_ready, count=5)
+    assert clients.get_number(port)
+    assert not procs.is_gone(spared)
+    run.stop()
+
+
+def test_an_unwell_worker_may_answer_those_that_it_has(berth_run, steered, programs, place):
+    port = clients.free_port()
+    well = place / "well"
+    well.touch()
+    run = berth_run(
+        ["-n", 2, *QUICK, "--probe", f"exec:test -e {well} || test $BERTH_SLOT = 2",
+         "--", "sh", "-c", "trap 'sleep 0.3; exit 0' TERM; $0 $1 & wait; wait",
+         programs.hello, port],
+        tier=steered,
+    )  # fmt: skip
+    run.wait_for(became_ready, count=2)
+    well.unlink()
+    run.wait_for(event("worker_unwell"))
+    # It was asked to stop, and had the time that it took: it wasn't killed.
+    ended = run.wait_for(lambda line: line.event in ("worker_stopped", "worker_ended"))[0]
+    assert "signal 9" not in ended.text, run.output()
+    run.stop()
