@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +108,41 @@ def test_a_body_that_is_not_understood_changes_nothing(stand, body):
     assert status == 400
     assert answer["error"]["code"] == "bad_request"
     assert stand.get("/v1/app")[2]["workers"] == 2
+
+
+def _leave_descriptors(stand, n):
+    used = max(int(fd) for fd in os.listdir(f"/proc/{stand.process.pid}/fd")) + 1
+    hard = resource.prlimit(stand.process.pid, resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(stand.process.pid, resource.RLIMIT_NOFILE, (used + n, hard))
+    return used
+
+
+def _cpu_s(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_who_holds_connections_takes_no_descriptors_from_others(stand):
+    used = _leave_descriptors(stand, 20)
+    idle = [control.connect(stand.path) for _ in range(100)]
+    assert_prompt(stand)
+    assert len(os.listdir(f"/proc/{stand.process.pid}/fd")) < used + 20
+    for sock in idle:
+        sock.close()
+    assert_prompt(stand)
+
+
+def test_it_answers_again_once_there_are_descriptors_again(stand):
+    _leave_descriptors(stand, 0)
+    waiting = control.connect(stand.path)
+    waiting.sendall(b"GET /v1/app HTTP/1.1\r\nHost: x\r\n\r\n")
+    began = _cpu_s(stand.process.pid)
+    assert not select.select([waiting], [], [], 1.0)[0]
+    assert _cpu_s(stand.process.pid) - began < 0.5, "it tries again and again at once"
+    _leave_descriptors(stand, 20)
+    assert select.select([waiting], [], [], control.DEADLINE_S)[0]
+    assert waiting.recv(100).startswith(b"HTTP/1.1 200 ")
+    waiting.close()
 
 
 def test_one_connection_serves_many_requests(stand):
