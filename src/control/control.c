@@ -21,6 +21,7 @@
 #include "control/door.h"
 #include "control/follow.h"
 #include "control/routes.h"
+#include "control/send.h"
 #include "os/clock.h"
 
 #define SILENCE_MAX_S   10U
@@ -31,6 +32,7 @@
 #define BEAT_MS         5000 /* of followers, in half the time that ends who is silent */
 #define HANDLES         2    /* and those of the door */
 #define STATUS_TOO_MUCH 413
+#define OVER_MAX        (16 * (size_t)CONTROL_BODY_MAX) /* who sends more is cut off */
 
 struct connection {
 	struct MHD_Connection *http; /* NULL: the place is free */
@@ -42,6 +44,7 @@ struct connection {
 	int64_t since_ms; /* when it was made, or got its last answer */
 	uint64_t order;   /* the same, as a rising number: many have one millisecond */
 	struct buf body;  /* of the request that is being read */
+	size_t n_over;    /* bytes of a body that is too long; 0: it is not */
 };
 
 struct control {
@@ -175,47 +178,6 @@ static struct connection *connection_of(struct MHD_Connection *http)
 
 /* --- requests ------------------------------------------------------------------------ */
 
-/* Consumes @answer. */
-static enum MHD_Result send_answer(struct MHD_Connection *http, struct answer *answer,
-				   const char *allow)
-{
-	char *text = answer->body ? json_dumps(answer->body, JSON_COMPACT) : NULL;
-	struct MHD_Response *response = NULL;
-	enum MHD_Result result = MHD_NO;
-
-	json_decref(answer->body);
-	if (text)
-		response =
-			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-	if (!response) {
-		free(text);
-		return MHD_NO;
-	}
-	if (MHD_add_response_header(response, "Content-Type", "application/json") == MHD_YES &&
-	    MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
-	    (!allow || MHD_add_response_header(response, "Allow", allow) == MHD_YES))
-		result = MHD_queue_response(http, answer->status, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
-static enum MHD_Result send_error(struct MHD_Connection *http, unsigned status, const char *code,
-				  const char *message)
-{
-	struct answer answer = answers_error(status, code, message);
-
-	return send_answer(http, &answer, NULL);
-}
-
-static enum MHD_Result send_no_method(struct MHD_Connection *http, const char *path)
-{
-	struct answer answer = answers_error(MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
-					     "This path has other methods: see Allow.");
-	char allow[ROUTES_ALLOW_MAX];
-
-	return send_answer(http, &answer, routes_allow(path, allow));
-}
-
 static enum MHD_Result send_stream(struct control *control, struct connection *c, uint64_t after)
 {
 	struct MHD_Response *response = NULL;
@@ -280,7 +242,7 @@ static enum MHD_Result answer_request(struct control *control, struct connection
 	answer = route->give(&call);
 	if (answer.is_stream)
 		return send_stream(control, c, answer.after);
-	return send_answer(c->http, &answer, NULL);
+	return send_json(c->http, &answer, NULL);
 }
 
 /* Whether more is announced than is taken. What isn't announced is counted as it comes. */
@@ -292,14 +254,20 @@ static bool announces_too_much(struct MHD_Connection *http)
 	return size && !number_parse(size, strlen(size), CONTROL_BODY_MAX, &n);
 }
 
+static enum MHD_Result send_too_much(struct MHD_Connection *http)
+{
+	return send_error(http, STATUS_TOO_MUCH, "too_large",
+			  "The body has more bytes than are taken.");
+}
+
 static enum MHD_Result begin_request(struct MHD_Connection *http, struct connection *c)
 {
 	if (!c || !c->rights)
 		return MHD_NO; /* ends the connection, with nothing said */
 	buf_done(&c->body);
+	c->n_over = 0;
 	if (announces_too_much(http))
-		return send_error(http, STATUS_TOO_MUCH, "too_large",
-				  "The body has more bytes than are taken.");
+		return send_too_much(http);
 	return MHD_YES;
 }
 
@@ -314,7 +282,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
 {
 	struct control *control = cls;
 	struct connection *c = *request;
-	bool has_room;
 
 	(void)version;
 	if (control->is_ending)
@@ -324,11 +291,17 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
 		*request = c;
 		return begin_request(http, c);
 	}
+	if (*part_size == 0 && c->n_over)
+		return send_too_much(http);
 	if (*part_size == 0)
 		return answer_request(control, c, method, url);
-	has_room = buf_append(&c->body, part, *part_size);
+	if (!c->n_over && !buf_append(&c->body, part, *part_size))
+		c->n_over = buf_span(&c->body).size;
+	if (c->n_over)
+		c->n_over +=
+			*part_size; /* an answer can be sent at the end only: it is read, and lost */
 	*part_size = 0;
-	return has_room ? MHD_YES : MHD_NO;
+	return c->n_over < OVER_MAX ? MHD_YES : MHD_NO;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *http, void **request,

@@ -96,7 +96,7 @@ def test_a_path_that_is_none_is_not_found(stand, target):
 def test_a_method_that_a_path_lacks_is_told_with_those_that_it_has(stand):
     status, headers, answer = control.request(stand.path, "DELETE", "/v1/upgrade")
     assert status == 405
-    assert headers["Allow"] == "GET, POST"
+    assert headers["Allow"] == "HEAD, GET, POST"
     assert answer["error"]["code"] == "method_not_allowed"
 
 
@@ -115,6 +115,30 @@ def _leave_descriptors(stand, n):
     hard = resource.prlimit(stand.process.pid, resource.RLIMIT_NOFILE)[1]
     resource.prlimit(stand.process.pid, resource.RLIMIT_NOFILE, (used + n, hard))
     return used
+
+
+def test_a_header_alone_can_be_asked_for(stand):
+    connection = control.UnixConnection(stand.path)
+    connection.request("HEAD", "/v1/app")
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b"")
+    assert answer.headers["Content-Type"] == "application/json"
+    connection.request("GET", "/v1/app")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_a_body_that_grows_too_long_is_refused_at_its_end(stand):
+    parts = [b" " * BODY_MAX, b"{}"]
+    connection = control.UnixConnection(stand.path)
+    connection.request("POST", "/v1/app/scale", iter(parts), encode_chunked=True,
+                       headers={"Transfer-Encoding": "chunked"})
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert json.loads(answer.read())["error"]["code"] == "too_large"
+    connection.request("POST", "/v1/app/scale", json.dumps({"workers": 3}))
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def _cpu_s(pid):
