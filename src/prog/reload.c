@@ -72,6 +72,7 @@ struct following {
 	bool is_json;
 	bool is_terminal;
 	bool has_progress; /* a line that is not ended stands there */
+	bool was_refused;  /* by the socket; once it may be that another one has just been bound */
 	bool is_done;
 	enum client_exit code;
 	int64_t began_ms;
@@ -199,6 +200,14 @@ static void ask(struct following *f)
 		(void)fprintf(stderr, "%s: berth has ended, and the reload with it\n",
 			      f->verb->who);
 		finish(f, CLIENT_NO_PRIMARY);
+	} else if (err == -ECONNREFUSED && f->was_refused) {
+		/* The keeper has the socket open as long as it lives, and so has each primary. */
+		clear_progress(f);
+		(void)fprintf(stderr,
+			      "%s: berth has died in the middle, and its keeper with it; workers "
+			      "may run on: berth why PORT tells which\n",
+			      f->verb->who);
+		finish(f, CLIENT_NO_PRIMARY);
 	} else if (client_is_absent(err) || err == -ETIMEDOUT) {
 		/* One primary has gone, the other has not come yet. */
 	} else if (err || reply.status >= STATUS_ERROR) {
@@ -208,6 +217,7 @@ static void ask(struct following *f)
 	} else {
 		f->heard_ms = clock_ms();
 	}
+	f->was_refused = err == -ECONNREFUSED;
 	json_decref(reply.body);
 }
 
