@@ -328,7 +328,7 @@ def listens_elsewhere(app):
 
 def is_missing(app):
     app.deploy_nothing()
-    return "could not execute its command: No such file or directory", ""
+    return f"could not execute its command: No such file or directory ({app.current})", ""
 
 
 def is_no_program(app):
