@@ -125,6 +125,41 @@ def test_what_another_user_runs_is_refused(stand, ask):
     assert done.stderr == "berth ps: this berth is another user's\n"
 
 
+@needs_root
+def test_what_another_user_runs_is_refused_also_where_the_file_lets_it_in(stand, ask):
+    os.chmod(os.path.dirname(stand.path), 0o755)
+    os.chmod(stand.path, 0o666)
+    done = ask("stop", user="nobody")
+    assert done.returncode == NOT_PERMITTED, done
+    assert done.stderr == "berth stop: this berth is another user's\n"
+
+
+def _answer_all(server, answers):
+    """Answers a request each, on a connection each, and is dead then: its file stays."""
+    for answer in answers:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65536)
+            body = json.dumps(answer).encode()
+            head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+            connection.sendall(head % len(body) + body)
+    server.close()
+
+
+def test_a_reload_whose_berth_has_died_with_its_keeper_ends_at_once(directory, ask):
+    directory.mkdir(mode=0o700)
+    running = {"id": 1, "state": "running", "message": "", "has_next": False, "steps": []}
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(directory / "web.sock"))
+    server.listen()
+    dying = threading.Thread(target=_answer_all, args=(server, [{"reload": 1}, running]))
+    dying.start()
+    done = ask("reload", timeout_s=10)
+    dying.join()
+    assert done.returncode == NO_PRIMARY, done
+    assert "berth has died in the middle" in done.stderr and "berth why" in done.stderr
+
+
 def test_what_is_no_primary_is_told(directory, ask):
     directory.mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX) as server:
