@@ -265,11 +265,14 @@ def test_events_are_lines_and_end_when_berth_does(stand, environment, programs, 
 # ps and scale
 
 
-def test_ps_shows_berths_by_slot(stand, ask, directory):
+def test_ps_shows_berths_with_their_state_and_workers_by_slot(stand, ask, directory):
     app = stand.get("/v1/app")[2]
     (port,) = app["ports"]
-    port["berths"] = [{"slot": s, "steered": n, "migrated_in": 0}
-                      for s, n in [(2, 20), (10, 100), (1, 11), (2, 21), (1, 10)]]  # fmt: skip
+    port["berths"] = [{"slot": s, "steered": n, "migrated_in": 0, "state": state}
+                      for s, n, state in [(2, 20, "open"), (10, 100, "open"), (1, 11, "held"),
+                                          (2, 21, "held"), (1, 10, "open")]]  # fmt: skip
+    app["slots"] = [{**app["slots"][0], "slot": s, "pid": s * 10 + (role != "member"), "role": role}
+                    for s, role in [(1, "member"), (2, "member"), (2, "leaving"), (1, "leaving")]]  # fmt: skip
     body = json.dumps(app).encode()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(directory / "other.sock"))
@@ -291,9 +294,12 @@ def test_ps_shows_berths_by_slot(stand, ask, directory):
         primary.join()
     assert done.returncode == DONE, done
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("127.0.0.1:8000")]
-    assert [(row[-3], row[-2]) for row in rows] == [
-        ("1", "11"), ("1", "10"), ("2", "20"), ("2", "21"), ("10", "100")
+    assert [row[-4:-1] for row in rows] == [
+        ["1", "held", "11"], ["1", "open", "10"], ["2", "open", "20"], ["2", "held", "21"],
+        ["10", "open", "100"]
     ]  # fmt: skip
+    workers = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("web.")]
+    assert workers == [["web.1", "10"], ["web.2", "20"], ["web.1", "11"], ["web.2", "21"]]
 
 
 def test_ps_shows_workers_and_ports(stand, ask):
