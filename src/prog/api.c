@@ -42,11 +42,14 @@ static json_t *on_event(void *data, uint64_t after, uint64_t *ret_number, uint64
 {
 	struct api *a = data;
 	struct event event;
+	json_t *object;
 
 	if (!events_next(event_log_events(primary_events(a->primary)), after, &event, ret_lost))
 		return NULL;
 	*ret_number = event.number;
-	return describe_event(&event);
+	object = describe_event(&event);
+	(void)json_object_set_new(object, "app", json_string(a->app));
+	return object;
 }
 
 /* --- who asks for what --------------------------------------------------------------- */
@@ -304,6 +307,7 @@ static int begin(void *data, struct primary *p, const struct primary_api_place *
 		return r;
 	options.listen_fd = *fd;
 	a->primary = p;
+	a->app = place->app;
 	r = control_new(&options, &a->control);
 	if (r < 0) {
 		(void)snprintf(ret_text, PRIMARY_API_TEXT, "%s", strerror(-r));
