@@ -107,14 +107,6 @@ struct client *client_free(struct client *c)
 	return NULL;
 }
 
-static int connect_error(const struct client *c)
-{
-	long os_error = 0;
-
-	(void)curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os_error);
-	return os_error ? -(int)os_error : -ECONNREFUSED;
-}
-
 /* Who is not its user is cut off, with nothing said: see control.h. */
 static int reset_error(const struct client *c)
 {
@@ -123,6 +115,15 @@ static int reset_error(const struct client *c)
 	if (geteuid() != 0 && stat(c->path, &st) == 0 && st.st_uid != geteuid())
 		return -EACCES;
 	return -ECONNRESET;
+}
+
+static int connect_error(const struct client *c)
+{
+	long os_error = 0;
+
+	(void)curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os_error);
+	/* none: it was connected, and cut off before curl had seen that */
+	return os_error ? -(int)os_error : reset_error(c);
 }
 
 static int call_error(const struct client *c, CURLcode code)
