@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -77,3 +78,23 @@ def test_a_path_that_is_too_long_is_named_with_its_limit(berth_run, place):
     message = run.wait_for(event("no_control"))[0].fields["message"]
     assert f"{deep}/web.sock" in message and "108" in message
     run.stop()
+
+
+def test_who_asks_right_after_the_start_waits_for_the_socket(berth, programs, spawn, tmp_path):
+    environment = {**os.environ, "BERTH_RUNTIME_DIR": str(tmp_path / "run")}
+    command = [programs.hello, clients.free_port()]
+    run = spawn(
+        [programs.berth, "run", "--mode", "shared", "-n", 1, "--name", "web", "--", *command],
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    done = berth("stop", "web", env=environment)
+    assert done.returncode == 0, done
+    assert run.wait(20) == 0
+
+
+def test_a_berth_that_starts_elsewhere_is_not_waited_for(lost, berth, tmp_path):
+    began = time.monotonic()
+    environment = {**os.environ, "BERTH_RUNTIME_DIR": str(tmp_path / "other")}
+    assert berth("stop", "web", env=environment).returncode == 7
+    assert time.monotonic() - began < 1.5
+    lost[1].end()
