@@ -12,7 +12,8 @@
 #include "base/number.h"
 #include "core/app_config.h"
 
-#define WATCH_MAX_MS 86400000 /* a day */
+#define WATCH_MAX_MS    86400000 /* a day */
+#define SIGNALS_OF_LIBC 32       /* the first one; SIGRTMIN follows the last */
 
 __attribute__((format(printf, 2, 3))) static bool wrong(char ret_text[static CONTROL_TEXT_MAX],
 							const char *format, ...)
@@ -277,6 +278,11 @@ static bool read_kill(json_t *object, struct control_kill *ret_kill,
 		return wrong(ret_text, "\"slot\" must be a number from 1 to %d.", APP_WORKERS_MAX);
 	if (!take_number(object, "signal", 1, SIGRTMAX, &signal) || signal == 0)
 		return wrong(ret_text, "\"signal\" must be a number from 1 to %d.", SIGRTMAX);
+	if (signal >= SIGNALS_OF_LIBC && signal < SIGRTMIN)
+		return wrong(ret_text,
+			     "\"signal\" must not be one that the C library has for "
+			     "itself, %d to %d.",
+			     SIGNALS_OF_LIBC, SIGRTMIN - 1);
 	if (json_object_size(object) != 0)
 		return wrong(ret_text, "The body must have \"slot\" and \"signal\", and nothing "
 				       "else.");

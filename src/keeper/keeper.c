@@ -31,6 +31,7 @@
 #define ROUND_MAX    16384 /* messages; no channel holds so many */
 #define SPARE_FDS    16    /* never filled: the next primary must be startable */
 #define UNSET        (-1)
+#define HOW_MAX      64
 
 /* What a primary has been told, and so what it is told next. */
 struct told {
@@ -44,7 +45,7 @@ struct told {
 struct primary {
 	pid_t pid;             /* our child, until it is reaped */
 	int pidfd, channel_fd; /* NO_FD: there is none */
-	int code, status;      /* with which we exit, or UNSET; as wait() gives it */
+	int code, status;      /* with which we exit, or UNSET; as wait() gives it, or UNSET */
 	const char *fault;     /* why we ended it */
 	int64_t ready_ms;      /* when it took over; 0: it has not */
 	int unsent;            /* why there is more to tell: -EAGAIN until it has read; or 0 */
@@ -65,7 +66,9 @@ static struct keeper {
 	int64_t due_ms; /* then the primary is ended, or if there is none the next started; 0: never */
 } keeper;
 
-static const struct primary no_primary = { .pidfd = NO_FD, .channel_fd = NO_FD, .code = UNSET };
+static const struct primary no_primary = {
+	.pidfd = NO_FD, .channel_fd = NO_FD, .code = UNSET, .status = UNSET
+};
 
 /* Stands in the environment from the start; the number is written into it. */
 static char channel_entry[] = KEEPER_CHANNEL_VARIABLE "=2147483647";
@@ -261,6 +264,7 @@ static void follow(struct keeper *k)
 	struct primary *p = &k->primary;
 	const char *next = "ports and workers are kept; starting another";
 	unsigned pause_ms = 0;
+	char how[HOW_MAX] = "how is not known: it was not this keeper's child";
 
 	do {
 		p->told.refusal.type = 0; /* nobody is there to read it */
@@ -284,9 +288,11 @@ static void follow(struct keeper *k)
 		p->code = EXIT_FAILURE;
 		next = "the keeper ends";
 	}
-	keeper_say("the primary %s%s (code %d, signal %d); %s in %u ms",
-		   p->fault ? p->fault : "ended", p->ready_ms ? "" : " before it took over",
-		   WEXITSTATUS(p->status), WTERMSIG(p->status), next, pause_ms);
+	if (p->status != UNSET) /* a keeper before us had started it */
+		(void)snprintf(how, sizeof(how), "code %d, signal %d", WEXITSTATUS(p->status),
+			       WTERMSIG(p->status));
+	keeper_say("the primary %s%s (%s); %s in %u ms", p->fault ? p->fault : "ended",
+		   p->ready_ms ? "" : " before it took over", how, next, pause_ms);
 }
 
 static _Noreturn void run_primary(const struct keeper *k, int channel_fd)

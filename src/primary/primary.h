@@ -25,13 +25,22 @@ enum primary_exit {
 
 struct primary;
 
+#define PRIMARY_API_TEXT 512 /* a sentence */
+
+struct primary_api_place {
+	uv_loop_t *loop;
+	const char *app; /* its name */
+};
+
 /* The control API, which stands above the primary. */
 struct primary_api {
 	/*
 	 * Begins to answer. @fd: the socket that listens; NO_FD: it's made, and the primary's
-	 * then. 0 or -errno.
+	 * then. Where another file has taken its place, or none, another socket is made for
+	 * @fd. @ret_text: that, or "", or why it can't be done. 0 or -errno.
 	 */
-	int (*begin)(void *data, struct primary *p, uv_loop_t *loop, const char *app, int *fd);
+	int (*begin)(void *data, struct primary *p, const struct primary_api_place *place, int *fd,
+		     char ret_text[static PRIMARY_API_TEXT]);
 
 	/* Ends it; berth ends, too, and the socket's file goes. */
 	void (*end)(void *data, const char *app, int fd);

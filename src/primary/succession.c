@@ -126,21 +126,22 @@ static struct broker_client *find_client(void *data, uint64_t run)
 
 static void begin_api(struct primary *p)
 {
+	const struct primary_api_place place = { &p->loop, p->config->name };
+	char text[PRIMARY_API_TEXT] = "";
 	int r;
 
 	p->api_fd = keep_take(p->keep, "api");
-	r = p->api->begin(p->api->data, p, &p->loop, p->config->name, &p->api_fd);
+	r = p->api->begin(p->api->data, p, &place, &p->api_fd, text);
 	if (r == 0) {
 		(void)keep_store(p->keep, p->api_fd, "api");
+		if (text[0])
+			output_say(p->output, MESSAGE_WARNING, "control_anew", "%s", text);
 		return;
 	}
-	drop_fd(&p->api_fd);
-	output_say(p->output, MESSAGE_INFO, "no_control",
+	drop_fd(&p->api_fd); /* the keeper's copy stays: the next primary tries again */
+	output_say(p->output, MESSAGE_WARNING, "no_control",
 		   "no control socket, so `berth ps` and its like cannot reach this berth: %s",
-		   r == -EADDRINUSE ? "another berth has this name, --name gives it its own"
-		   : r == -ENOENT
-			   ? "neither BERTH_RUNTIME_DIR nor XDG_RUNTIME_DIR names a directory"
-			   : strerror(-r));
+		   text);
 }
 
 void succession_go_on(struct primary *p)

@@ -165,7 +165,8 @@ static void on_failed(struct process *p, const struct spawn_failure *failure)
 					   : EV_SPAWN_FAILED);
 		return;
 	}
-	worker_say(w, MESSAGE_ERROR, "worker_failed", worker_failure_text(failure, text));
+	worker_say(w, MESSAGE_ERROR, "worker_failed",
+		   worker_failure_text(failure, w->home->path, text));
 	w->home->on_failed(w, text);
 	w->give_up_code = hopeless(w, failure);
 	worker_event(w, w->give_up_code ? EV_EXEC_FAILED : EV_SPAWN_FAILED);

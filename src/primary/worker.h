@@ -79,10 +79,10 @@ struct worker {
 	bool is_overdue;  /* a timer has brought us to this state */
 	bool is_stuck;    /* it was killed, and nobody waits any more for its end */
 	int give_up_code; /* not 0: the app cannot run, and berth should exit with this */
-	struct health *health;                  /* NULL: it isn't probed */
-	bool has_passed;                        /* the last probe */
-	bool is_spared; /* it fails its probe, and nobody else would serve */
-	bool has_notified;                      /* READY=1 has come, in this run */
+	struct health *health; /* NULL: it isn't probed */
+	bool has_passed;       /* the last probe */
+	bool is_spared;        /* it fails its probe, and nobody else would serve */
+	bool has_notified;     /* READY=1 has come, in this run */
 	char probe_text[WORKER_PROBE_TEXT_MAX]; /* why its last probe failed */
 	uv_timer_t timer;
 };

@@ -81,7 +81,8 @@ static void spare(struct worker *w)
 		return;
 	w->is_spared = true;
 	(void)snprintf(text, sizeof(text),
-		       "fails its probe (%s), and stays: it's the last one that serves", w->probe_text);
+		       "fails its probe (%s), and stays: it's the last one that serves",
+		       w->probe_text);
 	worker_say(w, MESSAGE_ERROR, "worker_spared", text);
 }
 

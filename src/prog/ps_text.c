@@ -87,20 +87,53 @@ static bool print_slot(const char *app_name, json_t *worker, FILE *out)
 	return true;
 }
 
+/* Members, then those who come or leave; both by slot, the elder first. */
+static int compare_workers(const void *a, const void *b)
+{
+	static const char *const numbers[] = { "slot", "generation", "pid" };
+	json_t *const *x = a, *const *y = b;
+	const bool is_member = strcmp(words_text(*x, "role"), "member") == 0;
+
+	if (is_member != (strcmp(words_text(*y, "role"), "member") == 0))
+		return is_member ? -1 : 1;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		const json_int_t m = words_number(*x, numbers[i]), n = words_number(*y, numbers[i]);
+
+		if (m != n)
+			return m < n ? -1 : 1;
+	}
+	return 0;
+}
+
+/* Borrowed from @slots, which is an array. NULL without memory. */
+static json_t **sorted_workers(const json_t *slots)
+{
+	json_t **all = calloc(json_array_size(slots) + 1, sizeof(json_t *));
+	json_t *worker;
+	size_t i;
+
+	if (!all)
+		return NULL;
+	json_array_foreach(slots, i, worker) all[i] = worker;
+	qsort(all, json_array_size(slots), sizeof(json_t *), compare_workers);
+	return all;
+}
+
 static bool print_slots(json_t *app, FILE *out)
 {
 	const json_t *slots = json_object_get(app, "slots");
+	own_free json_t **workers = sorted_workers(slots);
 	const char *name = json_string_value(json_object_get(app, "name"));
 	char name_shown[WORDS_SHOWN_MAX];
-	json_t *slot;
-	size_t i;
 
-	if (!name || !json_is_array(slots))
+	if (!name || !json_is_array(slots) || !workers)
 		return false;
 	(void)fprintf(out, "\n%-16s %8s  %-10s %5s %8s  %8s\n", "WORKER", "PID", "STATE", "GEN",
 		      "RESTARTS", "UP");
-	json_array_foreach(slots, i, slot) if (!print_slot(words_shown(name, name_shown), slot,
-							   out)) return false;
+	(void)words_shown(name, name_shown);
+	for (size_t i = 0; i < json_array_size(slots); i++)
+		if (!print_slot(name_shown, workers[i], out))
+			return false;
 	return true;
 }
 

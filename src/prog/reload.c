@@ -71,6 +71,7 @@ struct following {
 	bool is_back; /* to roll back is what was asked for */
 	bool is_terminal;
 	bool has_progress; /* a line that is not ended stands there */
+	bool was_refused;  /* by the socket; once it may be that another one has just been bound */
 	bool is_done;
 	enum client_exit code;
 	int64_t began_ms;
@@ -218,6 +219,14 @@ static bool ask(void *data)
 		(void)fprintf(stderr, "%s: berth has ended, and the reload with it\n",
 			      f->verb->who);
 		finish(f, CLIENT_NO_PRIMARY);
+	} else if (err == -ECONNREFUSED && f->was_refused) {
+		/* The keeper has the socket open as long as it lives, and so has each primary. */
+		clear_progress(f);
+		(void)fprintf(stderr,
+			      "%s: berth has died in the middle, and its keeper with it; workers "
+			      "may run on: berth why PORT tells which\n",
+			      f->verb->who);
+		finish(f, CLIENT_NO_PRIMARY);
 	} else if (client_is_absent(err) || err == -ETIMEDOUT) {
 		/* One primary has gone, the other has not come yet. */
 	} else if (client_has_failed(err, &reply)) {
@@ -227,6 +236,7 @@ static bool ask(void *data)
 	} else {
 		f->heard_ms = clock_ms();
 	}
+	f->was_refused = err == -ECONNREFUSED;
 	json_decref(reply.body);
 	return f->is_done;
 }

@@ -241,6 +241,8 @@ START_TEST(a_kill_names_a_slot_and_a_signal)
 		"{\"slot\": 0, \"signal\": 1}",
 		"{\"slot\": 1, \"signal\": 0}",
 		"{\"slot\": 1, \"signal\": 65}",
+		"{\"slot\": 1, \"signal\": 32}",
+		"{\"slot\": 1, \"signal\": 33}",
 		"{\"slot\": 1, \"signal\": \"TERM\"}",
 		"{\"slot\": 1, \"signal\": 1, \"x\": 1}",
 	};
@@ -250,6 +252,8 @@ START_TEST(a_kill_names_a_slot_and_a_signal)
 	ck_assert(requests_read_kill(span_of("{\"slot\": 4, \"signal\": 15}"), &kill, text));
 	ck_assert_uint_eq(kill.slot, 4);
 	ck_assert_int_eq(kill.signal, 15);
+	ck_assert(requests_read_kill(span_of("{\"slot\": 4, \"signal\": 34}"), &kill, text));
+	ck_assert(requests_read_kill(span_of("{\"slot\": 4, \"signal\": 31}"), &kill, text));
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		ck_assert_msg(!requests_read_kill(span_of(wrong[i]), &kill, text), "%s", wrong[i]);
 }

@@ -425,22 +425,23 @@ static void write_seed(const char *name, const void *bytes, size_t size)
 START_TEST(more_workers_than_are_read_are_not_written)
 {
 	own_free void *blob = NULL;
-	own_free struct state_worker *many = calloc(STATE_WORKERS_MAX + 1, sizeof(*many));
+	const size_t n_max = STATE_WORKERS_MAX;
+	own_free struct state_worker *many = calloc(n_max + 1, sizeof(*many));
 	struct state s;
 	size_t size;
 
 	ck_assert_ptr_nonnull(many);
-	for (size_t i = 0; i <= STATE_WORKERS_MAX; i++) {
+	for (size_t i = 0; i <= n_max; i++) {
 		many[i].slot = 1;
 		many[i].role = WORKER_LEAVING;
 	}
 	sample.workers = many;
-	sample.n_workers = STATE_WORKERS_MAX + 1;
+	sample.n_workers = n_max + 1;
 	ck_assert_uint_eq(state_write(&sample, &blob), 0);
-	sample.n_workers = STATE_WORKERS_MAX;
+	sample.n_workers = n_max;
 	size = write_sample(&blob);
 	ck_assert_int_eq(read_blob(blob, size, &s), 0);
-	ck_assert_uint_eq(s.n_workers, STATE_WORKERS_MAX);
+	ck_assert_uint_eq(s.n_workers, n_max);
 	state_done(&s);
 }
 END_TEST
