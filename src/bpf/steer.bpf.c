@@ -11,6 +11,7 @@
 /* clang-format off */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/in.h>
 #include <linux/types.h>
 
 #include <bpf/bpf_core_read.h>
@@ -377,5 +378,7 @@ int count_holders(struct bpf_raw_tracepoint_args *question)
 
 	return socket ? holders_of(socket) : 0;
 }
+
+#include "bpf/flow.bpf.h"
 
 char steer_license[] SEC("license") = "Dual MIT/GPL";

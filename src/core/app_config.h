@@ -63,6 +63,8 @@ struct app_config {
 	struct recycle_limits recycle; /* beyond which a worker is replaced */
 	uint32_t hang_timeout_ms; /* and one whose queue stands still for so long; 0: none is */
 	struct restarts_rules restarts; /* after which ends of a worker its slot stays empty */
+	uint32_t udp_flows;             /* that the table has room for */
+	uint32_t udp_idle_ms;           /* after which a flow leaves a worker that drains */
 	unsigned backlog_min; /* a worker's smaller backlog is raised to this; 0: none is */
 	bool quiet;
 	bool json;

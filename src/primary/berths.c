@@ -11,6 +11,7 @@
 #include "os/fault.h"
 #include "os/peek.h"
 #include "primary/anchor.h"
+#include "primary/datagrams.h"
 #include "primary/idle_ports.h"
 #include "primary/leaving.h"
 
@@ -32,6 +33,8 @@ static void retire(struct port *port, struct berth **at)
 	*at = b->next;
 	(void)seats_remove(steer_port(p->steer, port->id), b->index);
 	fault_point("berths_leave_seat");
+	if (b->is_udp)
+		datagrams_close(port, b);
 	if (steer_socket_cookie(p->steer, b->index) == b->cookie)
 		(void)steer_clear_socket(p->steer, b->index);
 	if (b->is_copied)
@@ -74,7 +77,8 @@ static int put_in_maps(struct port *port, struct berth *b, int fd)
 /* The keeper's copy is the only one: while there's no primary, it is one copy, too. */
 static int copy(struct ports *p, struct berth *b, int fd)
 {
-	if (!steer_sees_queues(p->steer))
+	/* Datagrams have no handshake, and a socket with a copy would live on without its worker. */
+	if (b->is_udp || !steer_sees_queues(p->steer))
 		return 0;
 	b->is_copied = true;
 	return keep_store(p->keep, fd, "berth/%u", (unsigned)b->index);
@@ -93,13 +97,14 @@ static int add(struct port *port, int fd, const struct sock_facts *facts,
 	b->inode = facts->inode;
 	b->owner = *owner;
 	b->is_held = is_held;
+	b->is_udp = port_is_udp(port);
 	b->index = berth_indices_take(p->indices);
 	if (b->index == BERTH_INDEX_NONE)
 		r = -ENOBUFS;
 	if (r == 0)
 		r = steer_show_berth(p->steer, b->index);
 	if (r == 0) {
-		r = copy(p, b, fd);
+		r = b->is_udp ? datagrams_open(port, b) : copy(p, b, fd);
 		if (r < 0)
 			steer_hide_berth(p->steer, b->index);
 	}
@@ -142,6 +147,8 @@ static bool admit_at(struct port *port, uint64_t run)
 		b->is_held = false;
 		is_news = true;
 		keep_save(port->ports->keep);
+		if (b->is_udp)
+			datagrams_hold(port, b);
 		(void)seat(port, b); /* those that it takes the place of have left as many */
 	}
 	return is_news;
@@ -166,6 +173,8 @@ static void hold_at(struct port *port, uint64_t run)
 		keep_save(port->ports->keep);
 		(void)seats_remove(steer_port(port->ports->steer, port->id), b->index);
 		fault_point("berths_hold");
+		if (b->is_udp)
+			datagrams_hold(port, b);
 	}
 }
 
@@ -284,7 +293,8 @@ int berths_lead_probe(struct ports *p, uint64_t run, uint16_t source, uint16_t p
 	for (unsigned i = 0; r == 0 && i < PORT_TABLE_MAX; i++) {
 		const struct port *at = p->at[i];
 
-		if (!at || at->kind != PORT_STEERED || port_addr(at)->port != port)
+		if (!at || at->kind != PORT_STEERED || port_is_udp(at) ||
+		    port_addr(at)->port != port)
 			continue;
 		for (const struct berth *b = at->berths; r == 0 && b; b = b->next)
 			if (b->owner.run == run)
@@ -357,7 +367,7 @@ void berth_store(struct ports *p, struct berth *b)
 {
 	own_fd fd = NO_FD;
 
-	if (steer_sees_queues(p->steer) && berth_borrow(b, &fd) == 0)
+	if (!b->is_udp && steer_sees_queues(p->steer) && berth_borrow(b, &fd) == 0)
 		(void)copy(p, b, fd);
 }
 
@@ -380,6 +390,8 @@ void berths_free(struct port *port)
 			steer_hide_berth(port->ports->steer, b->index);
 		if (b->is_copied)
 			keep_drop(port->ports->keep, "berth/%u", (unsigned)b->index);
+		if (b->is_udp && port->ports->datagrams)
+			datagrams_close(port, b);
 		free(b);
 	}
 }

@@ -5,7 +5,9 @@
 
 #include "base/own.h"
 #include "core/conn_idle.h"
+#include "os/sock_udp.h"
 #include "primary/berths.h"
+#include "primary/datagrams.h"
 #include "primary/describe.h"
 
 #define QUEUES_MAX      512  /* that are looked into for one answer: each takes some 10 us */
@@ -52,9 +54,19 @@ static json_t *berth_object(const struct port *port, const struct berth *b)
 {
 	const struct steer_berth *counters = steer_berth(port->ports->steer, b->index);
 
-	return json_pack("{s:i, s:s, s:I, s:I}", "slot", (int)b->owner.slot, "state",
-			 b->is_held ? "held" : "open", "steered", (json_int_t)counters->steered,
-			 "migrated_in", (json_int_t)counters->migrated_in);
+	json_t *object =
+		json_pack("{s:i, s:s, s:I, s:I}", "slot", (int)b->owner.slot, "state",
+			  b->is_held ? "held" : "open", "steered", (json_int_t)counters->steered,
+			  "migrated_in", (json_int_t)counters->migrated_in);
+	struct datagrams_berth datagrams;
+
+	if (!object || !b->is_udp)
+		return object;
+	datagrams_berth(port->ports, b, &datagrams);
+	(void)json_object_set_new(object, "flows", json_integer(datagrams.flows));
+	(void)json_object_set_new(object, "datagrams",
+				  json_integer((json_int_t)datagrams.datagrams));
+	return object;
 }
 
 static json_t *berths_array(const struct port *port)
@@ -93,7 +105,7 @@ json_t *describe_ports_array(const struct described *d)
 		if (port)
 			(void)json_array_append_new(array,
 						    json_pack("{s:s, s:s, s:b, s:o}", "address",
-							      addr_text(port_addr(port), text),
+							      addr_name(port_addr(port), text),
 							      "kind", kind_text(port->kind),
 							      "named", (int)port->is_named,
 							      "berths", berths_array(port)));
@@ -104,7 +116,16 @@ json_t *describe_ports_array(const struct described *d)
 
 json_t *describe_ports(const struct described *d)
 {
-	return json_pack("{s:o}", "ports", describe_ports_array(d));
+	json_t *object = json_pack("{s:o}", "ports", describe_ports_array(d));
+	struct datagrams_table t;
+
+	if (object && datagrams_table(d->fleet->ports, &t) == 0)
+		(void)json_object_set_new(
+			object, "flows",
+			json_pack("{s:I, s:I, s:I, s:I}", "limit", (json_int_t)t.limit, "present",
+				  (json_int_t)t.present, "made", (json_int_t)t.made, "evicted",
+				  (json_int_t)t.evicted));
+	return object;
 }
 
 /* --- berths --- */
@@ -114,7 +135,8 @@ static void add_queue(json_t *object, struct berth *b)
 	own_fd fd = NO_FD;
 	struct sock_queue queue;
 
-	if (!object || berth_borrow(b, &fd) < 0 || sock_queue(fd, &queue) < 0)
+	if (!object || berth_borrow(b, &fd) < 0 ||
+	    (b->is_udp ? sock_udp_queue(fd, &queue) : sock_queue(fd, &queue)) < 0)
 		return;
 	(void)json_object_set_new(object, "queue", json_integer((json_int_t)queue.n_waiting));
 	(void)json_object_set_new(object, "queue_limit", json_integer((json_int_t)queue.n_max));
@@ -138,7 +160,7 @@ json_t *describe_berths(const struct described *d)
 			if (object)
 				(void)json_object_set_new(
 					object, "port",
-					json_string(addr_text(port_addr(port), text)));
+					json_string(addr_name(port_addr(port), text)));
 			if (port->kind == PORT_STEERED && n_looks++ < QUEUES_MAX)
 				add_queue(object, all[i]);
 			(void)json_array_append_new(array, object);

@@ -13,6 +13,7 @@
 #include "os/clock.h"
 #include "os/sock_diag.h"
 #include "os/stacks.h"
+#include "primary/datagrams.h"
 
 #define PROCESSES_MAX 32 /* of one worker, whose threads are shown */
 #define THREADS_MAX   64 /* of one process */
@@ -61,7 +62,8 @@ static size_t read_all(struct hang_watch *h)
 
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
 		s.port = p->at[i];
-		if (s.port && s.port->kind == PORT_STEERED && s.port->berths)
+		if (s.port && s.port->kind == PORT_STEERED && s.port->berths &&
+		    !port_is_udp(s.port))
 			(void)sock_diag_port(IPPROTO_TCP, port_addr(s.port)->port,
 					     SOCK_DIAG_LISTENING, take_in, &s);
 	}

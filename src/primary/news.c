@@ -6,6 +6,7 @@
 #include "base/container_of.h"
 #include "base/own.h"
 #include "primary/berths.h"
+#include "primary/datagrams.h"
 
 /*
  * The program tells of a move just before the connection is in the queue. So
@@ -98,6 +99,8 @@ static uint64_t count_connections(const struct port *port)
 
 static bool has_any_queue(const struct port *port)
 {
+	if (port_is_udp(port))
+		return false; /* whoever gets a datagram is awake */
 	for (struct berth *b = port->berths; b; b = b->next) {
 		own_fd borrowed = NO_FD;
 

@@ -10,6 +10,7 @@
 #include "os/fault.h"
 #include "primary/anchor.h"
 #include "primary/berths.h"
+#include "primary/datagrams.h"
 #include "primary/idle_ports.h"
 
 size_t port_remains_n_berths(const struct ports *p)
@@ -179,6 +180,7 @@ static int resume_berth(struct ports *p, const struct state_berth *s)
 	b->inode = s->inode;
 	b->owner = owner_in(&s->owner);
 	b->is_held = s->flags & STATE_BERTH_HELD;
+	b->is_udp = port_is_udp(port);
 	b->next = port->berths;
 	port->berths = b;
 	berth_indices_note(p->indices, b->index);
@@ -211,8 +213,8 @@ static void note_copies(struct port *port)
 		else if (!b->is_copied)
 			berth_store(port->ports, b); /* it died with a keeper */
 		/* One whose worker has ended meanwhile never got a client. */
-		if (steer_socket_cookie(steer, b->index) != b->cookie && b->is_copied &&
-		    berth_borrow(b, &fd) == 0)
+		if (steer_socket_cookie(steer, b->index) != b->cookie &&
+		    (b->is_copied || b->is_udp) && berth_borrow(b, &fd) == 0)
 			(void)steer_set_socket(steer, b->index, fd);
 	}
 }
@@ -264,8 +266,10 @@ static void go_on_steered(struct port *port)
 	(void)steer_set_key(steer, port_addr(port), port->id);
 	if (port->fd >= 0) {
 		(void)steer_set_socket(steer, port->anchor, port->fd);
-		(void)steer_attach(steer, port->fd);
+		(void)(port_is_udp(port) ? datagrams_attach(port) : steer_attach(steer, port->fd));
 	}
+	if (port_is_udp(port))
+		datagrams_mend(port);
 	note_copies(port);
 	mend_seats(port);
 	(void)berths_sweep(port);
@@ -333,6 +337,7 @@ void port_remains_store_steering(struct ports *p)
 	(void)keep_store(p->keep, fds->news, "steer/news");
 	if (fds->holders >= 0)
 		(void)keep_store(p->keep, fds->holders, "steer/holders");
+	datagrams_store(p);
 }
 
 /* What the ports that we have resumed say to the program, and it to them. */
@@ -369,6 +374,8 @@ int port_remains_take_steering(struct ports *p, struct steer **ret_steer)
 
 	if (r == 0)
 		r = show_tables(p, steer);
+	if (r == 0)
+		r = datagrams_resume(p);
 	if (r < 0) {
 		(void)steer_free(steer);
 		return r;

@@ -51,6 +51,7 @@ struct berth {
 	uint64_t cookie;
 	uint64_t inode;
 	bool is_copied;    /* the keeper has it, too: where we can see its other holders */
+	bool is_udp;       /* it gets datagrams; nobody holds a copy */
 	bool is_held;      /* it has no seat: its worker is on trial, or drains */
 	uint64_t n_moved;  /* connections that came by migration, when we last looked */
 	unsigned n_knocks; /* wake-ups that are still to be tried */
@@ -88,8 +89,9 @@ struct ports {
 	uint32_t n_openings;
 	void (*on_traffic)(void *data); /* now and then, while there is any; may be NULL */
 	void *on_traffic_data;
-	struct news *news;       /* NULL in the shared tier */
-	struct leaving *leaving; /* likewise */
+	struct news *news;           /* NULL in the shared tier */
+	struct leaving *leaving;     /* likewise */
+	struct datagrams *datagrams; /* NULL as long as there's no UDP port that is steered */
 	struct idle_ports *idle;
 	struct berth_indices *indices;
 };

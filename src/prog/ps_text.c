@@ -167,6 +167,17 @@ static bool print_port(json_t *port, FILE *out)
 	return true;
 }
 
+static void print_flows(const json_t *flows, FILE *out)
+{
+	if (flows)
+		(void)fprintf(out,
+			      "UDP flows: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+			      ", %" JSON_INTEGER_FORMAT " ever, %" JSON_INTEGER_FORMAT
+			      " of them evicted\n",
+			      words_number(flows, "present"), words_number(flows, "limit"),
+			      words_number(flows, "made"), words_number(flows, "evicted"));
+}
+
 bool ps_text_ports(const json_t *app, FILE *out)
 {
 	const json_t *ports = json_object_get(app, "ports");
@@ -179,6 +190,7 @@ bool ps_text_ports(const json_t *app, FILE *out)
 		(void)fprintf(out, "%-24s %-8s %5s %12s %12s\n", "PORT", "KIND", "SLOT",
 			      "CONNECTIONS", "MIGRATED-IN");
 	json_array_foreach(ports, i, port) if (!print_port(port, out)) return false;
+	print_flows(json_object_get(app, "flows"), out);
 	return true;
 }
 

@@ -257,9 +257,7 @@ START_TEST(a_wrong_address_is_named_with_the_way_out)
 	assert_wrong("--listen|localhost:80|--|x",
 		     "--listen 'localhost:80' needs a numeric address before its port: write 8000, "
 		     "127.0.0.1:8000 or [::1]:8000");
-	assert_wrong("--listen|8001/udp|--|x",
-		     "--listen '8001/udp' names UDP: only TCP and Unix stream addresses can be "
-		     "listened on");
+	assert_wrong("--listen|8001/udp|--|x", "--listen '8001/udp' names UDP: write udp:8001");
 	assert_wrong("--listen|unix:|--|x",
 		     "--listen 'unix:' needs a path of 1 to 107 bytes: write unix:/path, or "
 		     "unix:@name for an abstract name");
