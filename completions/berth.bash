@@ -12,7 +12,7 @@ _berth_command_at() {
 			--stop-signal | --stop-timeout | --backlog | --ready-timeout | --drain | --idle-close | --watch | --undo | --max-surge | \
 			--max-unavailable | --probe | --probe-interval | --probe-timeout | --probe-failures | \
 			--max-memory | --max-age | --max-connections | --hang-timeout | --max-restarts | \
-			--stop-exit-codes | --udp-flows | --udp-idle)
+			--stop-exit-codes | --quic | --udp-flows | --udp-idle)
 			i=$((i + 1))
 			# bash takes "--name=web" for three words.
 			[ "${COMP_WORDS[i]-}" != = ] || i=$((i + 1))
@@ -38,7 +38,7 @@ _berth_values() {
 	--name | --unique | --private | --env | --stop-timeout | --backlog | --drain | --max-surge | \
 		--max-unavailable | --probe-interval | --probe-timeout | --probe-failures | \
 		--max-memory | --max-age | --max-connections | --max-restarts | --stop-exit-codes | \
-		--udp-flows | --udp-idle) ;;
+		--quic | --udp-flows | --udp-idle) ;;
 	*) return 1 ;;
 	esac
 }
@@ -49,7 +49,7 @@ _berth_run() {
 		--stop-timeout --ready-timeout --probe --probe-interval --probe-timeout --probe-failures
 		--notify --drain --idle-close --watch --undo --max-surge --max-unavailable --max-memory
 		--max-age --max-connections --hang-timeout --max-restarts --stop-exit-codes --backlog
-		--udp-flows --udp-idle --quiet --json --help -h"
+		--quic --udp-flows --udp-hold --udp-idle --quiet --json --help -h"
 
 	# bash takes "--name=web" for three words, and "--name=" for two.
 	if [ "$word" = = ]; then

@@ -174,6 +174,18 @@ static __always_inline void begin_flow(struct flow_way *way, __u64 now_ns, int i
 		add_one(&way->settings->made);
 }
 
+/* So that the flow is seen to live, and its packets without such an id go the same way. */
+static __always_inline void note_id(struct flow_way *way, const struct flow *f, __u64 now_ns)
+{
+	struct flow *known = bpf_map_lookup_elem(&flow_table, &way->key);
+
+	if (known && known->berth == f->berth &&
+	    !flow_is_stale(known, now_ns, way->settings->idle_ns))
+		return;
+	if (bpf_map_update_elem(&flow_table, &way->key, f, BPF_ANY) == 0 && !known)
+		add_one(&way->settings->made);
+}
+
 /* A QUIC packet goes to the socket that its connection id names, wherever it comes from. */
 static __always_inline int try_id(struct flow_way *way, __u64 now_ns)
 {
@@ -197,7 +209,10 @@ static __always_inline int try_id(struct flow_way *way, __u64 now_ns)
 	if (!berth)
 		return 0;
 	f.berth = *berth;
-	return follow(way, &f, now_ns);
+	if (!follow(way, &f, now_ns))
+		return 0;
+	note_id(way, &f, now_ns);
+	return 1;
 }
 
 static __always_inline int select(struct flow_way *way, __u32 index)

@@ -18,8 +18,8 @@
 #define FLOW_REFRESH_MAX_NS 1000000000ull /* a flow's time is this coarse, or finer */
 #define FLOW_REFRESH_SHARE  16            /* of the idle time, where that is shorter */
 
-#define FLOW_NAME_BYTES 8       /* of a connection id that name a worker */
-#define FLOW_NAME_MARK  0x6265u /* "be": such a name is made of slot and generation */
+#define FLOW_NAME_BYTES 8         /* of a connection id that name a worker */
+#define FLOW_NAME_MARK  0x6265ull /* "be": what follows is the number of a worker's run */
 
 /* Both ends of a flow. Bytes that mean nothing are 0. */
 struct flow_key {
@@ -62,10 +62,10 @@ struct flow_id_key {
 
 #define flow_inline static inline __attribute__((always_inline))
 
-/* The name of a worker's socket, made of what the worker knows from its environment. */
-flow_inline __u64 flow_worker_name(__u32 slot, __u32 generation)
+/* The name of a worker, made of what it knows from BERTH_RUN. */
+flow_inline __u64 flow_worker_name(__u64 run)
 {
-	return (__u64)FLOW_NAME_MARK << 48 | (__u64)(slot & 0xffff) << 32 | generation;
+	return FLOW_NAME_MARK << 48 | (run & 0xffffffffffffull);
 }
 
 /* Whether @f may still go to @b, which is what stands at its berth's index now. */

@@ -11,6 +11,7 @@
 #include "os/fault.h"
 #include "os/peek.h"
 #include "primary/anchor.h"
+#include "primary/datagram_hold.h"
 #include "primary/datagrams.h"
 #include "primary/idle_ports.h"
 #include "primary/leaving.h"
@@ -33,8 +34,10 @@ static void retire(struct port *port, struct berth **at)
 	*at = b->next;
 	(void)seats_remove(steer_port(p->steer, port->id), b->index);
 	fault_point("berths_leave_seat");
-	if (b->is_udp)
+	if (b->is_udp) {
 		datagrams_close(port, b);
+		datagram_hold_end(p, b);
+	}
 	if (steer_socket_cookie(p->steer, b->index) == b->cookie)
 		(void)steer_clear_socket(p->steer, b->index);
 	if (b->is_copied)
@@ -104,7 +107,7 @@ static int add(struct port *port, int fd, const struct sock_facts *facts,
 	if (r == 0)
 		r = steer_show_berth(p->steer, b->index);
 	if (r == 0) {
-		r = b->is_udp ? datagrams_open(port, b) : copy(p, b, fd);
+		r = b->is_udp ? datagrams_open(port, b, fd) : copy(p, b, fd);
 		if (r < 0)
 			steer_hide_berth(p->steer, b->index);
 	}
@@ -222,6 +225,8 @@ static bool is_served(const struct port *port, struct berth *b)
 
 	if (steer_socket_cookie(steer, b->index) != b->cookie)
 		return false;
+	if (b->is_udp && b->hold_fd >= 0)
+		return datagram_hold_is_served(b);
 	if (!b->is_copied || steer_n_holders(steer, b->index) != 1)
 		return true;
 	if (berth_borrow(b, &fd) < 0)
@@ -375,6 +380,7 @@ void berths_store(struct port *port)
 {
 	if (port->kind != PORT_STEERED)
 		return;
+	datagram_hold_store(port);
 	for (struct berth *b = port->berths; b; b = b->next)
 		berth_store(port->ports, b);
 }
@@ -392,6 +398,7 @@ void berths_free(struct port *port)
 			keep_drop(port->ports->keep, "berth/%u", (unsigned)b->index);
 		if (b->is_udp && port->ports->datagrams)
 			datagrams_close(port, b);
+		datagram_hold_end(port->ports, b);
 		free(b);
 	}
 }

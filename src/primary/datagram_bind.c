@@ -11,6 +11,7 @@
 #include "os/peek.h"
 #include "os/sock_udp.h"
 #include "primary/berths.h"
+#include "primary/datagram_hold.h"
 
 /* Whether the program knows how to have an address together with others. */
 static bool wants_to_share(const struct sock_sharing *s)
@@ -69,12 +70,39 @@ static bool is_bound(const struct trap *t)
 	return sock_bound_to(t->fd, &t->facts, &bound) == 0 && bound.port != 0;
 }
 
+/*
+ * The socket that the slot's last worker had takes the place of this one. Returns whether
+ * it did: one that epoll was told of would not be heard of again.
+ */
+static bool takes_held(const struct trap *t, struct port *port, const struct berth_owner *owner)
+{
+	struct berth *b = datagram_hold_find(port, owner->slot);
+
+	if (!b)
+		return false;
+	if (peek_is_polled(t->call.tid, (int)t->call.args[0])) {
+		output_say_worker(t->broker->output, &t->client->source, MESSAGE_WARNING,
+				  "udp_not_held",
+				  "asked epoll about its socket before it bound it: it cannot have "
+				  "the one of the worker before it, and what waits there is lost");
+		datagram_hold_give_up(b);
+		return false;
+	}
+	if (sock_become(b->hold_fd, t->fd) < 0 || broker_put_in_place(t, b->hold_fd) < 0)
+		return false;
+	datagram_hold_occupy(port, b, owner, t->client->is_held);
+	return true;
+}
+
 static int bind_steered(const struct trap *t, struct port *port)
 {
 	const struct berth_owner owner = broker_owner(t);
-	/* A predecessor of ours had bound it, and died before it was a berth. */
-	int r = is_bound(t) ? 0 : bind_member(t, port);
+	int r;
 
+	if (!is_bound(t) && takes_held(t, port, &owner))
+		return 0;
+	/* A predecessor of ours had bound it, and died before it was a berth. */
+	r = is_bound(t) ? 0 : bind_member(t, port);
 	return r < 0 ? r : berths_open(port, t->fd, &t->facts, &owner, t->client->is_held);
 }
 

@@ -7,13 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "base/own.h"
 #include "os/clock.h"
+#include "primary/berths.h"
+#include "primary/datagram_hold.h"
 
+#define HELD_LOOK_MS   500
 #define COUNT_EVERY_MS 500 /* flows are counted no more often */
 #define NS_PER_MS      1000000ull
 
 struct datagrams {
+	uv_timer_t look_again; /* at sockets that are held: nothing tells when they are closed */
+	struct ports *ports;
 	struct flows *flows;
 	uint64_t idle_ns;
 	int64_t counted_ms; /* when the following was last true; 0: never */
@@ -28,13 +34,27 @@ bool port_is_udp(const struct port *port)
 	return port_addr(port)->protocol == IPPROTO_UDP;
 }
 
+static void on_closed(uv_handle_t *handle)
+{
+	free(container_of((uv_timer_t *)handle, struct datagrams, look_again));
+}
+
 struct datagrams *datagrams_free(struct datagrams *d)
 {
 	if (!d)
 		return NULL;
 	d->flows = flows_free(d->flows);
-	free(d);
+	uv_close((uv_handle_t *)&d->look_again, on_closed);
 	return NULL;
+}
+
+static void on_look_again(uv_timer_t *timer)
+{
+	struct ports *p = container_of(timer, struct datagrams, look_again)->ports;
+
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (p->at[i] && port_is_udp(p->at[i]))
+			(void)berths_sweep(p->at[i]);
 }
 
 static int begin(struct ports *p, struct flow_fds *fds)
@@ -51,7 +71,11 @@ static int begin(struct ports *p, struct flow_fds *fds)
 	}
 	d->idle_ns = p->config->udp_idle_ms * NS_PER_MS;
 	flows_settings(d->flows)->idle_ns = d->idle_ns;
+	d->ports = p;
 	p->datagrams = d;
+	(void)uv_timer_init(p->loop, &d->look_again);
+	if (p->config->udp_hold)
+		(void)uv_timer_start(&d->look_again, on_look_again, HELD_LOOK_MS, HELD_LOOK_MS);
 	return 0;
 }
 
@@ -122,12 +146,36 @@ int datagrams_resume(struct ports *p)
 	return r < 0 ? r : show_berths(p);
 }
 
+static bool has_ids(const struct port *port)
+{
+	const struct app_config *c = port->ports->config;
+
+	for (size_t i = 0; i < c->n_quic; i++)
+		if (c->quic_ports[i] == port_addr(port)->port)
+			return true;
+	return false;
+}
+
+static void set_has_ids(struct port *port)
+{
+	struct flow_settings *s = flows_settings(port->ports->datagrams->flows);
+	uint32_t n = 0;
+
+	s->has_ids[port->id] = has_ids(port);
+	for (unsigned i = 0; i < STEER_PORTS_MAX; i++)
+		n += s->has_ids[i];
+	s->n_with_ids = n;
+}
+
 int datagrams_attach(struct port *port)
 {
 	struct ports *p = port->ports;
 	int r = p->datagrams ? 0 : load(p);
 
-	return r < 0 ? r : flows_attach(p->datagrams->flows, port->fd);
+	if (r < 0)
+		return r;
+	set_has_ids(port);
+	return flows_attach(p->datagrams->flows, port->fd);
 }
 
 /* --- berths --- */
@@ -135,6 +183,28 @@ int datagrams_attach(struct port *port)
 static struct flow_berth *entry(const struct ports *p, const struct berth *b)
 {
 	return flows_berth(p->datagrams->flows, b->index);
+}
+
+void datagrams_set_ids(struct port *port, const struct berth *b)
+{
+	const struct flows *f = port->ports->datagrams->flows;
+	const uint64_t name = entry(port->ports, b)->name;
+
+	if (!has_ids(port))
+		return;
+	(void)flows_set_id(f, b->cookie, port->id, name);
+	if (b->owner.run)
+		(void)flows_set_id(f, flow_worker_name(b->owner.run), port->id, name);
+}
+
+void datagrams_clear_ids(struct port *port, const struct berth *b)
+{
+	const struct flows *f = port->ports->datagrams->flows;
+
+	if (!has_ids(port))
+		return;
+	flows_clear_id(f, b->cookie, port->id);
+	flows_clear_id(f, flow_worker_name(b->owner.run), port->id);
 }
 
 static void name_berth(struct port *port, const struct berth *b)
@@ -145,14 +215,19 @@ static void name_berth(struct port *port, const struct berth *b)
 	memset(e, 0, sizeof(*e));
 	e->is_leaving = b->is_held;
 	__atomic_store_n(&e->name, name, __ATOMIC_RELEASE);
+	datagrams_set_ids(port, b);
 }
 
-int datagrams_open(struct port *port, const struct berth *b)
+int datagrams_open(struct port *port, struct berth *b, int fd)
 {
-	int r = flows_show_berth(port->ports->datagrams->flows, b->index);
+	int r = datagram_hold_begin(port->ports, b, fd);
 
 	if (r == 0)
+		r = flows_show_berth(port->ports->datagrams->flows, b->index);
+	if (r == 0)
 		name_berth(port, b);
+	else
+		datagram_hold_end(port->ports, b);
 	return r;
 }
 
@@ -161,6 +236,7 @@ void datagrams_close(struct port *port, const struct berth *b)
 	struct datagrams *d = port->ports->datagrams;
 
 	__atomic_store_n(&entry(port->ports, b)->name, 0, __ATOMIC_RELEASE);
+	datagrams_clear_ids(port, b);
 	flows_hide_berth(d->flows, b->index);
 }
 

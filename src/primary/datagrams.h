@@ -27,14 +27,18 @@ bool port_is_udp(const struct port *port);
  */
 int datagrams_attach(struct port *port);
 
-/* A berth of @port's that is behind its index in the maps: it may have flows. 0 or -errno. */
-int datagrams_open(struct port *port, const struct berth *b);
+/* A berth of @port's, whose socket is @fd, may have flows from now on. 0 or -errno. */
+int datagrams_open(struct port *port, struct berth *b, int fd);
 
 /* It has none any more, and gets none. */
 void datagrams_close(struct port *port, const struct berth *b);
 
 /* It keeps its flows, and gets no others; or gets others again. */
 void datagrams_hold(struct port *port, const struct berth *b);
+
+/* The names by which connection ids lead to @b: of its socket, and of its worker's run. */
+void datagrams_set_ids(struct port *port, const struct berth *b);
+void datagrams_clear_ids(struct port *port, const struct berth *b);
 
 /* Sees to it that what the program has is what is noted of @port's berths. */
 void datagrams_mend(struct port *port);

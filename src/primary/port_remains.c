@@ -10,6 +10,7 @@
 #include "os/fault.h"
 #include "primary/anchor.h"
 #include "primary/berths.h"
+#include "primary/datagram_hold.h"
 #include "primary/datagrams.h"
 #include "primary/idle_ports.h"
 
@@ -181,6 +182,8 @@ static int resume_berth(struct ports *p, const struct state_berth *s)
 	b->owner = owner_in(&s->owner);
 	b->is_held = s->flags & STATE_BERTH_HELD;
 	b->is_udp = port_is_udp(port);
+	if (b->is_udp)
+		datagram_hold_resume(p, b);
 	b->next = port->berths;
 	port->berths = b;
 	berth_indices_note(p->indices, b->index);

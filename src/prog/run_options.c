@@ -179,6 +179,11 @@ static enum run_options_result add_private(struct app_config *c, const char *val
 	return add_port("--private", value, c->private_ports, &c->n_private);
 }
 
+static enum run_options_result add_quic(struct app_config *c, const char *value)
+{
+	return add_port("--quic", value, c->quic_ports, &c->n_quic);
+}
+
 /* What tells a worker who it is: see core/worker_args. */
 static bool is_our_variable(const char *key, size_t size)
 {
@@ -349,6 +354,13 @@ static enum run_options_result set_udp_flows(struct app_config *c, const char *v
 	return RUN_OPTIONS_OK;
 }
 
+static enum run_options_result set_udp_hold(struct app_config *c, const char *value)
+{
+	(void)value;
+	c->udp_hold = true;
+	return RUN_OPTIONS_OK;
+}
+
 static enum run_options_result set_udp_idle(struct app_config *c, const char *value)
 {
 	return read_time("--udp-idle", value, &c->udp_idle_ms);
@@ -399,7 +411,9 @@ static const struct rule rules[] = {
 	{ "max-restarts", 0, "N/TIME", "then its slot stays empty: 5/60s; default: never", run_supervision_max_restarts },
 	{ "stop-exit-codes", 0, "CODES", "one that ends with these stays so: 0,77", run_supervision_stop_exit_codes },
 	{ "backlog", 0, "N", "raise every listen backlog to N; default: 1024", set_backlog },
+	{ "quic", 0, "PORT", "steer UDP port PORT by QUIC's connection ids *", add_quic },
 	{ "udp-flows", 0, "N", "that the table of UDP flows holds; default: 65536", set_udp_flows },
+	{ "udp-hold", 0, NULL, "a UDP socket outlives its worker, for the slot's next one", set_udp_hold },
 	{ "udp-idle", 0, "TIME", "then a flow leaves a draining worker; default: 60s", set_udp_idle },
 	{ "quiet", 0, NULL, "print only what workers print, warnings, errors", set_quiet },
 	{ "json", 0, NULL, "print each line as JSON, the workers' too", set_json },

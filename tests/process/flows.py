@@ -12,7 +12,7 @@ class Answer:
     """What a server of tests/servers/datagrams.* says."""
 
     def __init__(self, data):
-        slot, generation, pid, *rest = data.decode().split(" ", 3)
+        slot, generation, pid, *rest = data.decode(errors="replace").split(" ", 3)
         self.slot = int(slot) if slot != "-" else None
         self.generation = int(generation) if generation != "-" else None
         self.pid = int(pid)

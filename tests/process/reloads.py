@@ -35,7 +35,8 @@ class App:
         command = server(place, self.port) if server else [programs.hello, self.port]
         self._good = "exec " + " ".join(map(str, command))
         self.deploy_good()
-        run_options = ["-n", n_workers, "--name", "web", *(options or BRISK)]
+        options = [str(each).replace("{port}", str(self.port)) for each in options or BRISK]
+        run_options = ["-n", n_workers, "--name", "web", *options]
         self.run = berth_run([*run_options, "--", self.current], tier=tier)
         self.run.wait_listening(n_workers)
         self.family = Family(self.run)

@@ -289,16 +289,169 @@ def test_flows_stay_where_they_are_while_the_primary_is_replaced(serve, steered)
     run.stop()
 
 
+# --- what waits in the queue of one that dies ------------------------------------------------
+
+
+def kill_with_a_queue(run, flow, n_datagrams):
+    """The only worker has not read these when it is killed. Returns its pid."""
+    run.wait_for("bound ")
+    since = run.n_lines()
+    (pid,) = run.workers().values()
+    for i in range(n_datagrams):
+        flow.send(str(i))
+    os.kill(pid, signal.SIGKILL)
+    run.wait_for("bound ", since=since)
+    (successor,) = run.wait_workers([1]).values()
+    os.kill(successor, signal.SIGUSR1)
+    return pid
+
+
+def test_what_waited_is_lost_with_the_worker(serve, steered):
+    port = free_port()
+    run = serve(port, "silent", tier=steered, n_workers=1)
+    with flows(port, 1) as (flow,):
+        kill_with_a_queue(run, flow, 5)
+        assert flow.ask_until_answered("late").text == "late"
+    run.stop()
+
+
+def test_with_udp_hold_the_next_worker_finds_it(serve, steered):
+    port = free_port()
+    run = serve(port, "silent", tier=steered, n_workers=1, run_options=["--udp-hold"])
+    with flows(port, 1) as (flow,):
+        pid = kill_with_a_queue(run, flow, 5)
+        answers = [flow.receive() for _ in range(5)]
+        assert [answer.text for answer in answers] == ["0", "1", "2", "3", "4"]
+        assert pid not in {answer.pid for answer in answers}
+        assert flow.ask("later").text == "later"
+    run.stop()
+
+
+def test_with_udp_hold_the_flows_of_a_slot_stay_with_the_slot(serve, steered):
+    port = free_port()
+    run = serve(port, tier=steered, run_options=["--udp-hold"])
+    with flows(port, 20) as all_flows:
+        before = [flow.ask() for flow in all_flows]
+        since = run.n_lines()
+        os.kill(before[0].pid, signal.SIGKILL)
+        procs.wait_until_gone(before[0].pid)
+        for flow in all_flows:
+            flow.send()
+        after = [flow.receive() for flow in all_flows]
+        assert [answer.slot for answer in after] == [answer.slot for answer in before]
+        run.wait_for("bound ", since=since)
+        with flows(port, 8) as new:
+            assert set(slots_of(new)) == {1, 2, 3, 4}
+    run.stop()
+
+
+def test_what_is_held_survives_the_primary(serve, steered):
+    port = free_port()
+    run = serve(port, "silent", tier=steered, n_workers=1, run_options=["--udp-hold"])
+    family = Family(run)
+    old = family.kill_primary()
+    family.primary(other_than=old)
+    with flows(port, 1) as (flow,):
+        kill_with_a_queue(run, flow, 5)
+        assert [flow.receive().text for _ in range(5)] == ["0", "1", "2", "3", "4"]
+    run.stop()
+
+
+def test_with_udp_hold_a_worker_that_polls_first_keeps_its_own_and_is_told(serve, steered):
+    port = free_port()
+    run = serve(port, "epoll", tier=steered, n_workers=1, run_options=["--udp-hold"])
+    with flows(port, 1) as (flow,):
+        os.kill(flow.ask().pid, signal.SIGKILL)
+        run.wait_for(event("udp_not_held"))
+        assert flow.ask_until_answered().slot == 1
+    run.stop()
+
+
+def test_with_udp_hold_a_socket_that_its_worker_closed_is_closed(berth_run, place, steered):
+    port = free_port()
+    script = place / "closer.py"
+    script.write_text(
+        "import signal, socket, sys\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "s.bind(('127.0.0.1', int(sys.argv[1])))\n"
+        "s.close()\n"
+        "print('closed', flush=True)\n"
+        "signal.pause()\n"
+    )
+    run = berth_run(
+        ["-n", 1, "--name", "web", "--udp-hold", "--", apps.PYTHON, script, port], tier=steered
+    )
+    run.wait_for("closed")
+    procs.wait_until(lambda: not ports_of(run)["ports"][0]["berths"], "it has no berth")
+    run.stop()
+
+
+# --- QUIC's connection ids ---------------------------------------------------------------------
+
+
+def ids_of(flow):
+    """The names by which a connection id may begin, of the worker that has this flow."""
+    answer = flow.ask()
+    fields = dict(word.split("=") for word in answer.text.split() if "=" in word)
+    run = int(fields["run"].rpartition(".")[2])
+    return answer, int(fields["cookie"]).to_bytes(8, "big"), b"be" + run.to_bytes(6, "big")
+
+
+def short_header(name):
+    return b"\x40" + name + b"rest of the id and packet"
+
+
+def long_header(name):
+    return b"\xc0\x00\x00\x00\x01\x14" + name + b"rest of the id and packet"
+
+
+def test_a_quic_packet_goes_where_its_connection_id_says_from_any_address(serve, steered):
+    port = free_port()
+    run = serve(port, "ids", tier=steered, run_options=["--quic", port])
+    with flows(port, 8) as all_flows:
+        for known in all_flows:
+            answer, *names = ids_of(known)
+            for packet in (make(name) for make in (short_header, long_header) for name in names):
+                with flows(port, 3) as moved:
+                    assert {flow.ask(packet).pid for flow in moved} == {answer.pid}
+                    # and without an id, the flow goes on there
+                    assert {flow.ask("x").pid for flow in moved} == {answer.pid}
+    run.stop()
+
+
+def test_without_quic_a_packet_goes_by_its_flow(serve, steered):
+    port = free_port()
+    run = serve(port, "ids", tier=steered)
+    with flows(port, 1) as (known,), flows(port, 4) as others:
+        _, name, _ = ids_of(known)
+        assert len({flow.ask(short_header(name)).pid for flow in others}) == 4
+    run.stop()
+
+
+def test_an_id_of_one_that_has_ended_leads_to_whoever_has_the_flow(serve, steered):
+    port = free_port()
+    run = serve(port, "ids", tier=steered, run_options=["--quic", port])
+    with flows(port, 1) as (flow,):
+        answer, name, _ = ids_of(flow)
+        os.kill(answer.pid, signal.SIGKILL)
+        procs.wait_until_gone(answer.pid)
+        now = flow.ask_until_answered(short_header(name))
+        assert now.pid != answer.pid
+        assert flow.ask(short_header(name)).pid == now.pid
+    run.stop()
+
+
 # --- reloads -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def app(berth_run, programs, place, steered):
-    def start(*options, n_workers=2):
+    def start(*more, n_workers=2, options=(), quic=False):
         return App(
-            berth_run, programs, place, "--watch", "off", "--undo", "off", *options,
+            berth_run, programs, place, "--watch", "off", "--undo", "off", *more,
+            *(["--quic", "{port}"] if quic else []),
             tier=steered, n_workers=n_workers,
-            server=lambda place, port: [programs.datagrams, port],
+            server=lambda place, port: [programs.datagrams, port, "127.0.0.1", *options],
         )  # fmt: skip
 
     return start
@@ -344,6 +497,23 @@ def test_flows_that_never_rest_move_at_the_end_of_the_drain_and_lose_nothing(app
         assert seen == {1, 2}
         assert {flow.ask().generation for flow in all_flows} == {2}
     a.run.stop()
+
+
+def test_over_a_reload_quic_connections_stay_where_their_ids_say(app):
+    a = app("--drain", "60s", "--udp-idle", "60s", options=["ids"], quic=True)
+    with flows(a.port, 2) as old:
+        known = [ids_of(flow) for flow in old]
+        reload = a.start("reload")
+        procs.wait_until(lambda: len(a.in_state("draining")) == 2, "both of the first drain")
+        for answer, *names in known:
+            for name in names:
+                with flows(a.port, 2) as moved:
+                    assert {flow.ask(short_header(name)).pid for flow in moved} == {answer.pid}
+    reload.kill()
+    reload.communicate()
+    a.run.send(signal.SIGTERM)
+    a.run.send(signal.SIGTERM)
+    a.run.wait()
 
 
 # --- options of the socket ---------------------------------------------------------------------

@@ -10,6 +10,7 @@
  *   stamp        asks for the time that each datagram came, and adds "stamped" if it's told
  *   gro          asks for UDP_GRO, and adds "gro=SIZE" where several came as one
  *   late         binds a second port, PORT + 1, once the first datagram came
+ *   ids          adds the cookie of its socket, "cookie=NUMBER"
  *   silent       doesn't read before SIGUSR1
  */
 #include <arpa/inet.h>
@@ -29,6 +30,7 @@ struct server {
 	int epoll_fd;
 	int port;
 	int is_late;
+	int has_ids;
 	const char *address;
 };
 
@@ -130,6 +132,16 @@ static void describe(struct msghdr *m, char *text, size_t size)
 	}
 }
 
+static void describe_cookie(int fd, char *text, size_t size)
+{
+	unsigned long long cookie = 0;
+	socklen_t cookie_size = sizeof(cookie);
+	size_t n = strlen(text);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &cookie_size);
+	(void)snprintf(text + n, size - n, "cookie=%llu run=%s ", cookie, getenv("BERTH_RUN"));
+}
+
 static void bind_another(struct server *s)
 {
 	struct server other = *s;
@@ -162,6 +174,8 @@ static void answer(struct server *s)
 		(void)sleep(1);
 	(void)snprintf(text, sizeof(text), "%s %s %d ", slot ? slot : "-",
 		       generation ? generation : "-", (int)getpid());
+	if (s->has_ids)
+		describe_cookie(s->fd, text, sizeof(text));
 	describe(&m, text, sizeof(text));
 	(void)strncat(text, data, sizeof(text) - strlen(text) - 1);
 	(void)sendto(s->fd, text, strlen(text) < 1400 ? strlen(text) : 1400, 0,
@@ -185,6 +199,7 @@ int main(int argc, char **argv)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	s.port = atoi(argv[1]);
+	s.has_ids = has_option(options, "ids");
 	s.is_late = has_option(options, "late");
 	begin(&s, options);
 	(void)printf("bound %d\n", (int)getpid());

@@ -1,0 +1,68 @@
+"""A real DNS server under load, through reload after reload: not one answer is lost."""
+
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+import apps
+import procs
+from reloads import App
+
+N_WORKERS = 4
+LONG = os.environ.get("BERTH_TEST_LONG") == "1"
+N_RELOADS = 50 if LONG else 3
+QUERIES_PER_S = 1000
+N_CLIENTS = 8
+
+
+class Queries:
+    """dnsperf at work."""
+
+    def __init__(self, spawn, place, port):
+        data = place / "queries"
+        data.write_text("www.example.test A\nns.example.test A\n")
+        self._process = spawn(
+            [
+                apps.need("dnsperf"), "-s", "127.0.0.1", "-p", port, "-d", data,
+                "-c", N_CLIENTS, "-T", 1, "-q", 100, "-Q", QUERIES_PER_S, "-l", 3600, "-t", 5,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )  # fmt: skip
+
+    def stop(self):
+        """Returns how many were sent, answered and lost."""
+        self._process.send_signal(signal.SIGINT)
+        out, _ = self._process.communicate(timeout=30)
+        counts = dict(re.findall(r"Queries (sent|completed|lost): +(\d+)", out))
+        assert len(counts) == 3, out
+        return {name: int(n) for name, n in counts.items()}
+
+
+@pytest.fixture(autouse=True)
+def long_deadline(deadline):
+    if LONG:
+        signal.alarm(1200)
+
+
+@pytest.mark.slow
+def test_not_one_answer_is_lost_through_reloads(berth_run, programs, place, steered, spawn):
+    apps.need("dnsperf")
+    app = App(
+        berth_run, programs, place, "--watch", "off", "--undo", "off", "--drain", "2s",
+        tier=steered, n_workers=N_WORKERS, server=apps.knot,
+    )  # fmt: skip
+    queries = Queries(spawn, place, app.port)
+    for generation in range(2, 2 + N_RELOADS):
+        app.reload()
+        procs.wait_until(lambda: not app.in_state("draining"), "nobody drains", timeout_s=20)
+        members = [slot for slot in app.slots() if slot["role"] == "member"]
+        assert {slot["generation"] for slot in members} == {generation}
+    counts = queries.stop()
+    assert counts["lost"] == 0, counts
+    assert counts["completed"] == counts["sent"] > N_RELOADS * QUERIES_PER_S / 2, counts
+    app.run.stop()
