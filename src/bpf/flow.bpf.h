@@ -111,7 +111,8 @@ static __always_inline int read_ends(struct sk_reuseport_md *md, struct flow_key
 	} else if (bpf_skb_load_bytes_relative(md, 8, key->source, 16, BPF_HDR_START_NET)) {
 		return 0;
 	}
-	key->port = (__u16)sk->src_port;
+	/* Not the socket's: one that is being closed has no number any more. */
+	key->port = bpf_ntohs(ports[1]);
 	key->family = (__u16)sk->family;
 	key->device = sk->bound_dev_if;
 	if (sk->family == FAMILY_INET6) {

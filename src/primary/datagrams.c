@@ -307,12 +307,10 @@ static void count_flows(const struct ports *p)
 	} while (cursor && --n_steps);
 }
 
-unsigned datagrams_n_flows(const struct ports *p, uint64_t run)
+static unsigned n_flows_of(const struct ports *p, uint64_t run)
 {
 	unsigned n = 0;
 
-	if (!p->datagrams)
-		return 0;
 	count_flows(p);
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
 		for (const struct berth *b = is_udp_at(p, i) ? p->at[i]->berths : NULL; b;
@@ -320,6 +318,20 @@ unsigned datagrams_n_flows(const struct ports *p, uint64_t run)
 			if (b->owner.run == run && entry(p, b)->name)
 				n += p->datagrams->n_live[b->index];
 	return n;
+}
+
+unsigned datagrams_n_flows(const struct ports *p, uint64_t run)
+{
+	unsigned n;
+
+	if (!p->datagrams)
+		return 0;
+	n = n_flows_of(p, run);
+	if (n > 0)
+		return n;
+	/* One may have come since we looked last: that nobody is left must be true now. */
+	p->datagrams->counted_ms = 0;
+	return n_flows_of(p, run);
 }
 
 bool datagrams_dismiss(const struct ports *p, uint64_t run)

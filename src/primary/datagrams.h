@@ -51,7 +51,10 @@ struct datagrams *datagrams_free(struct datagrams *d);
 
 /* --- who drains --- */
 
-/* How many flows the worker of @run has that are not idle yet; those of the last second. */
+/*
+ * How many flows the worker of @run has that are not idle yet. A number may be half a second
+ * old; 0 is true now.
+ */
 unsigned datagrams_n_flows(const struct ports *p, uint64_t run);
 
 /*

@@ -93,6 +93,14 @@ static void append_unique(const struct fleet *f, json_t *array)
 					  "kind", "unique", "slot", (int)w->slot, "berths"));
 }
 
+/* Datagrams that came while no berth was open. */
+static json_int_t n_dropped(const struct port *port)
+{
+	const struct steer_port *table = steer_port(port->ports->steer, port->id);
+
+	return (json_int_t)(table->to_anchor + table->refused);
+}
+
 json_t *describe_ports_array(const struct described *d)
 {
 	const struct ports *p = d->fleet->ports;
@@ -102,13 +110,16 @@ json_t *describe_ports_array(const struct described *d)
 		const struct port *port = p->at[i];
 		char text[ADDR_TEXT_MAX];
 
-		if (port)
-			(void)json_array_append_new(array,
-						    json_pack("{s:s, s:s, s:b, s:o}", "address",
-							      addr_name(port_addr(port), text),
-							      "kind", kind_text(port->kind),
-							      "named", (int)port->is_named,
-							      "berths", berths_array(port)));
+		json_t *object;
+
+		if (!port)
+			continue;
+		object = json_pack("{s:s, s:s, s:b, s:o}", "address",
+				   addr_name(port_addr(port), text), "kind", kind_text(port->kind),
+				   "named", (int)port->is_named, "berths", berths_array(port));
+		if (object && port->kind == PORT_STEERED && port_is_udp(port))
+			(void)json_object_set_new(object, "dropped", json_integer(n_dropped(port)));
+		(void)json_array_append_new(array, object);
 	}
 	append_unique(d->fleet, array);
 	return array;

@@ -126,15 +126,17 @@ def knot(place, port):
     program = need("knotd")
     zone = place / "example.test.zone"
     zone.write_text(KNOT_ZONE)
-    # The same for all: a worker is ready when it listens wherever the one before it did.
-    control = place / "knot.sock"
+    # The slot's own: two that begin at once would remove each other's. And the same from run to
+    # run: a worker is ready when it listens wherever the one before it did.
+    control = place / "knot-@SLOT@.sock"
     conf = KNOT_CONF.format(port=port, directory="@DIRECTORY@", zone=zone, control=control)
     (place / "knot.conf.in").write_text(conf)
     script = place / "knot.sh"
     script.write_text(
         "#!/bin/sh\n"
         f"directory=$(mktemp -d {place}/knot.XXXXXX)\n"
-        f"sed s,@DIRECTORY@,$directory, {place}/knot.conf.in >$directory/knot.conf\n"
+        f'sed "s,@DIRECTORY@,$directory,; s,@SLOT@,$BERTH_SLOT," {place}/knot.conf.in '
+        ">$directory/knot.conf\n"
         f"exec {program} -c $directory/knot.conf\n"
     )
     script.chmod(0o755)
