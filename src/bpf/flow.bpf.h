@@ -96,16 +96,44 @@ struct flow_way {
 	__u32 is_done;
 };
 
+/*
+ * The kernel's verifier takes a field of a socket at its offset only; the compiler
+ * would like to compute a pointer to several of them.
+ */
+static __always_inline __u32 socket_word(const struct bpf_sock *sk, const __u32 offset)
+{
+	__u32 word;
+
+	__asm__ volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(word) : "r"(sk), "i"(offset));
+	return word;
+}
+
+#define ADDRESS_WORD(i) (__builtin_offsetof(struct bpf_sock, src_ip6) + (i) * sizeof(__u32))
+
+/* What our sockets are bound to. */
+static __always_inline void read_address(const struct bpf_sock *sk, __u32 address[4])
+{
+	if (sk->family != FAMILY_INET6) {
+		address[0] = sk->src_ip4;
+		return;
+	}
+	address[0] = socket_word(sk, ADDRESS_WORD(0));
+	address[1] = socket_word(sk, ADDRESS_WORD(1));
+	address[2] = socket_word(sk, ADDRESS_WORD(2));
+	address[3] = socket_word(sk, ADDRESS_WORD(3));
+}
+
 static __always_inline int read_ends(struct sk_reuseport_md *md, struct flow_key *key)
 {
 	const __u16 *ports = md->data;
+	const __u32 packet = md->eth_protocol;
 	struct bpf_sock *sk = md->sk;
+	__u32 address[4] = {};
 
 	if (!sk || (void *)(ports + 2) > md->data_end)
 		return 0;
 	key->source_port = ports[0];
-	key->packet = (__u16)md->eth_protocol;
-	if (key->packet == bpf_htons(ETH_P_IP)) {
+	if (packet == bpf_htons(ETH_P_IP)) {
 		if (bpf_skb_load_bytes_relative(md, 12, key->source, 4, BPF_HDR_START_NET))
 			return 0;
 	} else if (bpf_skb_load_bytes_relative(md, 8, key->source, 16, BPF_HDR_START_NET)) {
@@ -113,29 +141,21 @@ static __always_inline int read_ends(struct sk_reuseport_md *md, struct flow_key
 	}
 	/* Not the socket's: one that is being closed has no number any more. */
 	key->port = bpf_ntohs(ports[1]);
-	key->family = (__u16)sk->family;
-	key->device = sk->bound_dev_if;
-	if (sk->family == FAMILY_INET6) {
-		key->local[0] = sk->src_ip6[0];
-		key->local[1] = sk->src_ip6[1];
-		key->local[2] = sk->src_ip6[2];
-		key->local[3] = sk->src_ip6[3];
-	} else {
-		key->local[0] = sk->src_ip4;
-	}
+	read_address(sk, address);
+	key->local = flow_local(address, sk->bound_dev_if, sk->family, packet);
 	return 1;
 }
 
-static __always_inline __u32 *port_number(const struct flow_key *flow)
+static __always_inline __u32 *port_number(const struct flow_way *way)
 {
-	struct steer_key key = {
-		.device = flow->device,
-		.port = flow->port,
-		.family = (__u8)flow->family,
-		.protocol = IPPROTO_UDP,
-	};
+	struct steer_key key = { .port = way->key.port, .protocol = IPPROTO_UDP };
+	struct bpf_sock *sk = way->md->sk;
 
-	__builtin_memcpy(key.address, flow->local, sizeof(key.address));
+	if (!sk)
+		return NULL;
+	read_address(sk, (__u32 *)key.address);
+	key.device = sk->bound_dev_if;
+	key.family = (__u8)sk->family;
 	return bpf_map_lookup_elem(&steer_keys, &key);
 }
 
@@ -193,7 +213,7 @@ static __always_inline int try_id(struct flow_way *way, __u64 now_ns)
 	struct flow_id_key key = {};
 	struct flow f = { .seen_ns = now_ns };
 	__u8 head[FLOW_HEAD_BYTES] = {};
-	__u32 *number = port_number(&way->key);
+	__u32 *number = port_number(way);
 	__u32 n = FLOW_HEAD_BYTES;
 	__u64 *berth;
 
@@ -276,7 +296,7 @@ static __always_inline int lose(struct flow_way *way)
 static __always_inline int steer_new_flow(struct flow_way *way, loop_fn *try, __u64 now_ns,
 					  int is_made)
 {
-	__u32 *number = port_number(&way->key);
+	__u32 *number = port_number(way);
 	__u32 canary;
 
 	way->port = number ? bpf_map_lookup_elem(&steer_ports, number) : NULL;

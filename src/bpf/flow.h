@@ -21,15 +21,18 @@
 #define FLOW_NAME_BYTES 8         /* of a connection id that name a worker */
 #define FLOW_NAME_MARK  0x6265ull /* "be": what follows is the number of a worker's run */
 
-/* Both ends of a flow. Bytes that mean nothing are 0. */
+/*
+ * Both ends of a flow. The key is short, since each datagram has it hashed: of our
+ * end it has the port number, and one word made of all the rest, which says enough.
+ * Should two of our addresses ever give the same word, a client that talks from one port
+ * to both has its datagrams delivered right, and its flow chosen anew each time: the
+ * kernel refuses a socket of another group.
+ */
 struct flow_key {
-	__u32 source[4];   /* as in the packet; IPv4 in the first word */
-	__u32 local[4];    /* the address that our sockets are bound to, likewise */
+	__u32 source[4]; /* as in the packet; IPv4 in the first word */
+	__u32 local;
 	__u16 source_port; /* network order */
 	__u16 port;        /* host order */
-	__u16 family;      /* of our sockets */
-	__u16 packet;      /* protocol of the packet: a dual-stack socket gets both */
-	__u32 device;
 };
 
 struct flow {
@@ -61,6 +64,17 @@ struct flow_id_key {
 };
 
 #define flow_inline static inline __attribute__((always_inline))
+
+/*
+ * The word for our end: the address that our sockets are bound to, their device and
+ * family, and the protocol of the packet, since a dual-stack socket gets both.
+ */
+flow_inline __u32 flow_local(const __u32 address[4], __u32 device, __u32 family, __u32 packet)
+{
+	__u32 word = address[0] ^ address[1] * 3 ^ address[2] * 5 ^ address[3] * 7;
+
+	return word ^ device * 0x9e3779b1u ^ family << 16 ^ packet;
+}
 
 /* The name of a worker, made of what it knows from BERTH_RUN. */
 flow_inline __u64 flow_worker_name(__u64 run)
