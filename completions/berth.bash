@@ -29,7 +29,7 @@ _berth_command_at() {
 _berth_values() {
 	case $1 in
 	-n) printf '%s\n' auto ;;
-	--policy) printf '%s\n' round-robin random-two hash ;;
+	--policy) printf '%s\n' round-robin random-two hash shared ;;
 	--mode) printf '%s\n' auto steered shared ;;
 	--stop-signal) printf '%s\n' TERM INT QUIT HUP USR1 USR2 KILL WINCH ;;
 	--listen) printf '%s\n' 127.0.0.1: 0.0.0.0: '[::]:' udp: unix:/ ;;

@@ -22,6 +22,7 @@ const char *app_policy_text(enum app_policy policy)
 		[POLICY_ROUND_ROBIN] = "round-robin",
 		[POLICY_RANDOM_TWO] = "random-two",
 		[POLICY_HASH] = "hash",
+		[POLICY_SHARED] = "shared",
 	};
 
 	assert((unsigned)policy < APP_POLICIES);

@@ -23,9 +23,10 @@ enum app_policy {
 	POLICY_ROUND_ROBIN,
 	POLICY_RANDOM_TWO,
 	POLICY_HASH,
+	POLICY_SHARED, /* one socket for all: the shared tier */
 };
 
-#define APP_POLICIES (POLICY_HASH + 1)
+#define APP_POLICIES (POLICY_SHARED + 1)
 
 enum app_mode {
 	MODE_AUTO,

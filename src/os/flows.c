@@ -164,9 +164,3 @@ int flows_read(struct flows *f, uint64_t *cursor, flows_found *found, void *data
 		found(&f->keys[i], &f->values[i], data);
 	return (int)n;
 }
-
-void flows_forget(const struct flows *f, const struct flow_key *key)
-{
-	(void)bpf_map_delete_elem(f->fds.table, key);
-	fault_point("flows_forget");
-}

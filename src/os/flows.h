@@ -80,7 +80,4 @@ typedef void flows_found(const struct flow_key *key, const struct flow *flow, vo
 
 int flows_read(struct flows *f, uint64_t *cursor, flows_found *found, void *data);
 
-/* Takes the flow out of the table. */
-void flows_forget(const struct flows *f, const struct flow_key *key);
-
 #endif

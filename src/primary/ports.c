@@ -22,7 +22,8 @@ enum steer_policy ports_policy(const struct ports *p)
 	switch (p->config->policy) {
 	case POLICY_RANDOM_TWO: return STEER_RANDOM_TWO;
 	case POLICY_HASH: return STEER_HASH;
-	case POLICY_ROUND_ROBIN: break;
+	case POLICY_ROUND_ROBIN:
+	case POLICY_SHARED: break; /* which steers nothing */
 	}
 	return STEER_ROUND_ROBIN;
 }

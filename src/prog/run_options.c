@@ -144,7 +144,8 @@ static enum run_options_result set_policy(struct app_config *c, const char *valu
 			return RUN_OPTIONS_OK;
 		}
 	}
-	return wrong("there is no policy '%s': choose round-robin, random-two or hash", value);
+	return wrong("there is no policy '%s': choose round-robin, random-two, hash or shared",
+		     value);
 }
 
 static enum run_options_result set_mode(struct app_config *c, const char *value)
@@ -385,7 +386,7 @@ static const struct rule rules[] = {
 	{ NULL, 'n', "N|auto", "how many workers; default: WEB_CONCURRENCY, or auto", set_workers },
 	{ "name", 0, "NAME", "the app's name; default: taken from COMMAND", set_name },
 	{ "listen", 0, "ADDR", "listen at 0.0.0.0:8000, [::]:8000, unix:/path *", add_listen },
-	{ "policy", 0, "POLICY", "round-robin (default), random-two or hash", set_policy },
+	{ "policy", 0, "POLICY", "round-robin (default), random-two, hash, shared", set_policy },
 	{ "mode", 0, "MODE", "auto (default), steered or shared: see berth(1)", set_mode },
 	{ "unique", 0, "PORT", "a worker that binds PORT gets PORT + its slot *", add_unique },
 	{ "private", 0, "PORT", "leave PORT to the worker that binds it *", add_private },
@@ -542,6 +543,11 @@ static enum run_options_result complete(struct app_config *c)
 	if (probe_timing_check(&c->probe_timing) != PROBE_TIMING_OK)
 		return wrong("a probe's %s",
 			     probe_timing_error_text(probe_timing_check(&c->probe_timing)));
+	if (c->policy == POLICY_SHARED && c->mode == MODE_STEERED)
+		return wrong(
+			"--policy shared is what --mode steered rules out: leave one of them out");
+	if (c->policy == POLICY_SHARED)
+		c->mode = MODE_SHARED;
 	if (c->max_surge + c->max_unavailable == 0)
 		return wrong("--max-surge 0 with --max-unavailable 0 lets no reload begin");
 	return app_check(c, text) == APP_SOUND ? RUN_OPTIONS_OK : wrong("%s", text);

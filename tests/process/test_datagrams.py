@@ -119,6 +119,22 @@ def test_in_the_shared_tier_one_socket_serves_all(serve, shared):
     run.stop()
 
 
+def test_the_policy_shared_is_one_socket_for_all(berth_run, programs, steered):
+    port = free_port()
+    run = berth_run(["-n", 2, "--policy", "shared", "--", programs.datagrams, port])
+    run.wait_listening(2)
+    sockets = [
+        target
+        for pid in run.workers().values()
+        for target in procs.fds_of(pid).values()
+        if target.startswith("socket:")
+    ]
+    assert len(sockets) == 2 and len(set(sockets)) == 1
+    with flows(port, 4) as all_flows:
+        assert len(slots_of(all_flows)) == 4
+    run.stop()
+
+
 def test_a_worker_that_asked_epoll_before_it_bound_gets_its_datagrams(serve, steered):
     port = free_port()
     run = serve(port, "epoll", tier=steered)
