@@ -414,7 +414,7 @@ static const struct rule rules[] = {
 	{ "backlog", 0, "N", "raise every listen backlog to N; default: 1024", set_backlog },
 	{ "quic", 0, "PORT", "steer UDP port PORT by QUIC's connection ids *", add_quic },
 	{ "udp-flows", 0, "N", "that the table of UDP flows holds; default: 65536", set_udp_flows },
-	{ "udp-hold", 0, NULL, "a UDP socket outlives its worker, for the slot's next one", set_udp_hold },
+	{ "udp-hold", 0, NULL, "keep a dead worker's UDP sockets for the next", set_udp_hold },
 	{ "udp-idle", 0, "TIME", "then a flow leaves a draining worker; default: 60s", set_udp_idle },
 	{ "quiet", 0, NULL, "print only what workers print, warnings, errors", set_quiet },
 	{ "json", 0, NULL, "print each line as JSON, the workers' too", set_json },
