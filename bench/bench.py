@@ -161,6 +161,18 @@ class Bench:
         for name, ours, theirs in pairs:
             yield self.ratio("keep-alive", name, ours, theirs, load, 0.97)
 
+    def datagrams(self):
+        """Datagrams that are answered in a second, beside the kernel's hash."""
+        p, load = self.programs.with_volley(), ["--flows", N_CLIENTS, "--window", 4]
+        bench = dataclasses.replace(self, programs=p)
+        for n in (2, 4):
+            ours, theirs = p.echo_under_berth(n), p.echo_by_kernel_hash(n)
+            yield bench.ratio("datagrams", f"C, {n} workers", ours, theirs, load, 0.97)
+        with p.echo_under_berth(4) as fleet:
+            args = [*load, "--seconds", self.seconds]
+            ns = measure.program_ns("flow_by_queue", lambda: measure.run_load(p, fleet, *args))
+        yield Figure("datagrams", "the program, for each datagram", ns, "ns")
+
     def memory(self):
         """The primary's memory with few and with many workers."""
         pss = {}
@@ -268,6 +280,7 @@ COMPARISONS = {
     "node": Bench.node,
     "latency": Bench.latency,
     "keep-alive": Bench.keep_alive,
+    "datagrams": Bench.datagrams,
     "memory": Bench.memory,
     "idle": Bench.idle,
     "replacement": Bench.replacement,

@@ -1,5 +1,6 @@
 """Starts a number of servers on one port, by berth or without it, and ends them again."""
 
+import copy
 import re
 import signal
 import socket
@@ -167,6 +168,23 @@ class Programs:
         port = free_port()
         command = [self.build / "tests" / "servers" / "reuseport", port, HOST]
         return Fleet(f"{n} of hello with SO_REUSEPORT", port, n, [command] * n)
+
+    def with_volley(self):
+        """The same, but that datagrams are what fleets are loaded with."""
+        other = copy.copy(self)
+        other.load = self.build / "bench" / "volley"
+        return other
+
+    def _echo(self, *args):
+        return [self.build / "tests" / "servers" / "echo", *args]
+
+    def echo_under_berth(self, n):
+        return self._berth(n, self._echo(free_port(), HOST))
+
+    def echo_by_kernel_hash(self, n):
+        port = free_port()
+        command = self._echo(port, HOST, "reuseport")
+        return Fleet(f"{n} of echo with SO_REUSEPORT", port, n, [command] * n)
 
     def hello_alone(self):
         port = free_port()

@@ -12,7 +12,7 @@ _berth_command_at() {
 			--stop-signal | --stop-timeout | --backlog | --ready-timeout | --drain | --idle-close | --watch | --undo | --max-surge | \
 			--max-unavailable | --probe | --probe-interval | --probe-timeout | --probe-failures | \
 			--max-memory | --max-age | --max-connections | --hang-timeout | --max-restarts | \
-			--stop-exit-codes)
+			--stop-exit-codes | --quic | --udp-flows | --udp-idle)
 			i=$((i + 1))
 			# bash takes "--name=web" for three words.
 			[ "${COMP_WORDS[i]-}" != = ] || i=$((i + 1))
@@ -29,15 +29,16 @@ _berth_command_at() {
 _berth_values() {
 	case $1 in
 	-n) printf '%s\n' auto ;;
-	--policy) printf '%s\n' round-robin balanced sticky weighted random-two hash ;;
+	--policy) printf '%s\n' round-robin balanced sticky weighted random-two hash shared ;;
 	--mode) printf '%s\n' auto steered shared ;;
 	--stop-signal) printf '%s\n' TERM INT QUIT HUP USR1 USR2 KILL WINCH ;;
-	--listen) printf '%s\n' 127.0.0.1: 0.0.0.0: '[::]:' unix:/ ;;
+	--listen) printf '%s\n' 127.0.0.1: 0.0.0.0: '[::]:' udp: unix:/ ;;
 	--probe) printf '%s\n' http:/ tcp exec: ;;
 	--ready-timeout | --idle-close | --watch | --undo | --hang-timeout) printf '%s\n' off ;;
 	--name | --weights | --unique | --private | --env | --stop-timeout | --backlog | --drain | --max-surge | \
 		--max-unavailable | --probe-interval | --probe-timeout | --probe-failures | \
-		--max-memory | --max-age | --max-connections | --max-restarts | --stop-exit-codes) ;;
+		--max-memory | --max-age | --max-connections | --max-restarts | --stop-exit-codes | \
+		--quic | --udp-flows | --udp-idle) ;;
 	*) return 1 ;;
 	esac
 }
@@ -48,7 +49,7 @@ _berth_run() {
 		--stop-timeout --ready-timeout --probe --probe-interval --probe-timeout --probe-failures
 		--notify --drain --idle-close --watch --undo --max-surge --max-unavailable --max-memory
 		--max-age --max-connections --hang-timeout --max-restarts --stop-exit-codes --backlog
-		--quiet --json --help -h"
+		--quic --udp-flows --udp-hold --udp-idle --quiet --json --help -h"
 
 	# bash takes "--name=web" for three words, and "--name=" for two.
 	if [ "$word" = = ]; then

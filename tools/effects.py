@@ -39,7 +39,7 @@ HARMLESS = re.compile(
     | clock_gettime | gmtime_r | process_vm_readv | recv(from)? | waitpid | execve? | execv
     | ioctl | syscall | prctl | setfs[ug]id | setrlimit | setsid | sig\w+ | umask | seccomp_\w+
     | bpf_link_create | dl(open|sym|close) | bpf_object__\w+ | bpf_link__\w+
-    | bpf_map__\w+ | bpf_program__\w+ | bpf_map_lookup_elem | bpf_obj_get_info_by_fd
+    | bpf_map__\w+ | bpf_program__\w+ | bpf_map_lookup_(elem | batch) | bpf_obj_get_info_by_fd
     | bpf_prog_test_run_opts | libbpf_set_print | ring_buffer__(new|free|epoll_fd)
     | uv_(?!spawn)\w+ | curl_(easy|slist|global)_\w+ | curl_multi_(?!socket_action)\w+
     | SYS_(capget|pidfd_open|pidfd_getfd|setgroups) | SECCOMP_IOCTL_NOTIF_ID_VALID | TIOCGDEV

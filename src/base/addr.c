@@ -20,6 +20,7 @@
 
 #define UNIX_PATH_AT offsetof(struct sockaddr_un, sun_path)
 #define UNIX_PREFIX  "unix:"
+#define UDP_PREFIX   "udp:"
 
 /* "ffff:...:255.255.255.255%4294967295" and its NUL */
 #define HOST_TEXT_MAX (INET6_ADDRSTRLEN + 11)
@@ -201,12 +202,18 @@ static bool parse_host(const char *text, size_t size, struct addr *a)
 enum addr_error addr_parse(const char *text, struct addr *ret_addr)
 {
 	struct addr a = { .protocol = IPPROTO_TCP, .family = AF_UNSPEC };
-	const char *colon = strrchr(text, ':');
-	const char *port_text = colon ? colon + 1 : text;
+	const char *colon;
+	const char *port_text;
 	uint64_t port;
 
 	if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
 		return parse_unix(text + strlen(UNIX_PREFIX), ret_addr);
+	if (strncmp(text, UDP_PREFIX, strlen(UDP_PREFIX)) == 0) {
+		text += strlen(UDP_PREFIX);
+		a.protocol = IPPROTO_UDP;
+	}
+	colon = strrchr(text, ':');
+	port_text = colon ? colon + 1 : text;
 	if (!number_parse(port_text, strlen(port_text), UINT16_MAX, &port) || port == 0)
 		return ADDR_BAD_PORT;
 	if (colon && !parse_host(text, (size_t)(colon - text), &a))
@@ -257,6 +264,16 @@ const char *addr_text(const struct addr *a, char buffer[static ADDR_TEXT_MAX])
 		(void)snprintf(device, sizeof(device), "%%%u", a->device);
 	(void)snprintf(buffer, ADDR_TEXT_MAX, a->family == AF_INET6 ? "[%s%s]:%u" : "%s%s:%u", host,
 		       device, a->port);
+	return buffer;
+}
+
+const char *addr_name(const struct addr *a, char buffer[static ADDR_TEXT_MAX])
+{
+	const size_t n = a->protocol == IPPROTO_UDP ? strlen(UDP_PREFIX) : 0;
+	char text[ADDR_TEXT_MAX];
+
+	(void)snprintf(buffer, ADDR_TEXT_MAX, "%s%.*s", n ? UDP_PREFIX : "",
+		       (int)(ADDR_TEXT_MAX - 1 - n), addr_text(a, text));
 	return buffer;
 }
 

@@ -44,8 +44,9 @@ enum addr_error {
 /*
  * addr_parse - read an address as users write it
  *
- * @text:      "8000", "127.0.0.1:8000", "[::]:8000", "unix:/path" or "unix:@name"
- * @ret_addr:  TCP or Unix stream address; "8000" and "*:8000" give AF_UNSPEC
+ * @text:      "8000", "127.0.0.1:8000", "[::]:8000", each with "udp:" before it or
+ *             not, "unix:/path" or "unix:@name"
+ * @ret_addr:  UDP, TCP or Unix stream address; "8000" and "*:8000" give AF_UNSPEC
  *
  * "[::]:8000" is dual-stack (v6only false), as the kernel's default is. A
  * link-local address may name its interface by index: "[fe80::1%2]:8000".
@@ -84,6 +85,9 @@ socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ret_so
  * become '?'. Returns @buffer.
  */
 const char *addr_text(const struct addr *a, char buffer[static ADDR_TEXT_MAX]);
+
+/* Prints as addr_parse() reads it: "udp:0.0.0.0:53". Returns @buffer. */
+const char *addr_name(const struct addr *a, char buffer[static ADDR_TEXT_MAX]);
 
 /* What is wrong, as the rest of a sentence that begins with the text that was given. */
 const char *addr_error_text(enum addr_error e);

@@ -11,6 +11,7 @@
 /* clang-format off */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/in.h>
 #include <linux/types.h>
 
 #include <bpf/bpf_core_read.h>
@@ -288,6 +289,12 @@ static long look_by_turn(__u32 t, void *scan)
 	return choose_look(scan, t, rank_unseen);
 }
 
+/* Of an address of version 6; of one of version 4 in the first word. */
+static __always_inline __u32 number_of(const __u32 words[4])
+{
+	return choose_mix(choose_mix(choose_mix(words[0]) ^ words[1]) ^ words[2]) ^ words[3];
+}
+
 /*
  * A number of the source address alone. What has no packet that we could read
  * has been with a worker already, and goes by its flow.
@@ -301,11 +308,11 @@ static __always_inline __u32 source_of(struct sk_reuseport_md *md)
 	if (md->eth_protocol == bpf_htons(ETH_P_IP)) {
 		if (bpf_skb_load_bytes_relative(md, 12, words, sizeof(words[0]), BPF_HDR_START_NET))
 			return md->hash;
-		return words[0];
+		return number_of(words);
 	}
 	if (bpf_skb_load_bytes_relative(md, 8, words, sizeof(words), BPF_HDR_START_NET))
 		return md->hash;
-	return choose_mix(choose_mix(choose_mix(words[0]) ^ words[1]) ^ words[2]) ^ words[3];
+	return number_of(words);
 }
 
 /* Sends the connection to the berth that is chosen; 1 when there's nothing more to try. */
@@ -470,5 +477,7 @@ int count_holders(struct bpf_raw_tracepoint_args *question)
 
 	return socket ? holders_of(socket) : 0;
 }
+
+#include "bpf/flow.bpf.h"
 
 char steer_license[] SEC("license") = "Dual MIT/GPL";

@@ -17,7 +17,8 @@ static bool covers(const struct addr *wide, const struct addr *narrow)
 {
 	if (addr_equal(wide, narrow))
 		return true;
-	if (wide->family == AF_UNIX || narrow->family == AF_UNIX || wide->port != narrow->port)
+	if (wide->family == AF_UNIX || narrow->family == AF_UNIX || wide->port != narrow->port ||
+	    wide->protocol != narrow->protocol)
 		return false;
 	if (!addr_is_wildcard(wide))
 		return false;
@@ -46,8 +47,8 @@ static enum app_fault check_pair(const struct addr *a, const struct addr *b, cha
 {
 	char a_text[ADDR_TEXT_MAX], b_text[ADDR_TEXT_MAX];
 
-	(void)addr_text(a, a_text);
-	(void)addr_text(b, b_text);
+	(void)addr_name(a, a_text);
+	(void)addr_name(b, b_text);
 	if (addr_equal(a, b))
 		(void)snprintf(ret_text, APP_CHECK_TEXT_MAX,
 			       "the address %s is given twice: once is enough", a_text);

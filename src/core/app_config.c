@@ -32,6 +32,7 @@ const char *app_policy_text(enum app_policy policy)
 		[POLICY_BALANCED] = "balanced",
 		[POLICY_STICKY] = "sticky",
 		[POLICY_WEIGHTED] = "weighted",
+		[POLICY_SHARED] = "shared",
 	};
 
 	assert((unsigned)policy < APP_POLICIES);

@@ -27,9 +27,10 @@ enum app_policy {
 	POLICY_BALANCED,
 	POLICY_STICKY,
 	POLICY_WEIGHTED,
+	POLICY_SHARED, /* one socket for all: the shared tier */
 };
 
-#define APP_POLICIES (POLICY_WEIGHTED + 1)
+#define APP_POLICIES (POLICY_SHARED + 1)
 
 enum app_mode {
 	MODE_AUTO,
@@ -49,6 +50,8 @@ struct app_config {
 	size_t n_unique;
 	uint16_t private_ports[APP_PORTS_MAX]; /* left to the worker */
 	size_t n_private;
+	uint16_t quic_ports[APP_PORTS_MAX]; /* of UDP, whose datagrams have connection ids */
+	size_t n_quic;
 	char **env; /* K=V, set in every worker, NULL at its end */
 	enum app_policy policy;
 	uint16_t weights[APP_WEIGHTS_MAX]; /* of slot 1, 2, …; see app_weight() */
@@ -69,6 +72,9 @@ struct app_config {
 	struct recycle_limits recycle; /* beyond which a worker is replaced */
 	uint32_t hang_timeout_ms; /* and one whose queue stands still for so long; 0: none is */
 	struct restarts_rules restarts; /* after which ends of a worker its slot stays empty */
+	uint32_t udp_flows;             /* that the table has room for */
+	bool udp_hold;                  /* a slot's UDP sockets outlive its worker */
+	uint32_t udp_idle_ms;           /* after which a flow leaves a worker that drains */
 	unsigned backlog_min; /* a worker's smaller backlog is raised to this; 0: none is */
 	bool quiet;
 	bool json;

@@ -36,10 +36,11 @@ unsigned port_table_find(const struct port_table *t, const struct addr *a)
 }
 
 /* "8000" on the command line: the port is ours, whichever address a worker names. */
-static unsigned find_any_address(const struct port_table *t, uint16_t port)
+static unsigned find_any_address(const struct port_table *t, const struct addr *a)
 {
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
-		if (t->is_used[i] && t->addrs[i].family == AF_UNSPEC && t->addrs[i].port == port)
+		if (t->is_used[i] && t->addrs[i].family == AF_UNSPEC &&
+		    t->addrs[i].port == a->port && t->addrs[i].protocol == a->protocol)
 			return i;
 	return PORT_NONE;
 }
@@ -52,11 +53,29 @@ static bool has_port(const uint16_t *ports, size_t n, uint16_t port)
 	return false;
 }
 
+/* Each member of a group of hearers gets its own copy: that needs nobody to share. */
+static bool is_for_many(const struct addr *a)
+{
+	if (a->family == AF_INET6)
+		return IN6_IS_ADDR_MULTICAST(&a->u.v6);
+	return IN_MULTICAST(ntohl(a->u.v4.s_addr)) || a->u.v4.s_addr == htonl(INADDR_BROADCAST);
+}
+
+static bool is_sharable_udp(const struct bind_wish *wish)
+{
+	const struct addr *a = wish->addr;
+
+	return a->family != AF_UNIX && a->protocol == IPPROTO_UDP && a->port != 0 &&
+	       wish->is_our_netns && !is_for_many(a);
+}
+
 /* Whether it is of a kind that berth shares at all. */
 static bool is_sharable(const struct bind_wish *wish)
 {
 	const struct addr *a = wish->addr;
 
+	if (wish->type == SOCK_DGRAM)
+		return is_sharable_udp(wish);
 	if (wish->type != SOCK_STREAM)
 		return false;
 	if (a->family != AF_UNIX)
@@ -88,6 +107,9 @@ struct bind_judgement port_table_judge(const struct port_table *t, const struct 
 	}
 	j.verdict = BIND_CLAIM;
 	if (port)
-		j.port = find_any_address(t, port);
+		j.port = find_any_address(t, wish->addr);
+	/* A client of some other server may bind a number, too: but not while it starts. */
+	if (wish->type == SOCK_DGRAM && j.port == PORT_NONE && !wish->is_starting)
+		j.verdict = BIND_PASS;
 	return j;
 }

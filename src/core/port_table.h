@@ -27,6 +27,7 @@ struct bind_wish {
 	int type;          /* SOCK_STREAM, ... */
 	bool is_our_netns; /* the socket lives in the network namespace of the primary */
 	unsigned slot;     /* of the worker, from 1 */
+	bool is_starting;  /* it has yet to be ready, or was just now: what it binds is to serve */
 };
 
 enum bind_verdict {

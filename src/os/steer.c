@@ -16,6 +16,7 @@
 #include "bpf/steer.skel.h"
 #include "os/cgroup.h"
 #include "os/fault.h"
+#include "os/flows.h"
 #include "os/kernel_table.h"
 
 struct steer {
@@ -50,6 +51,17 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
+/* What is for datagrams takes memory: it's loaded with the first port that has them. */
+static void leave_flows(struct steer_skeleton *b)
+{
+	(void)bpf_program__set_autoload(b->progs.flow_by_queue, false);
+	(void)bpf_program__set_autoload(b->progs.flow_by_turn, false);
+	(void)bpf_map__set_autocreate(b->maps.flow_table, false);
+	(void)bpf_map__set_autocreate(b->maps.flow_berths, false);
+	(void)bpf_map__set_autocreate(b->maps.flow_settings, false);
+	(void)bpf_map__set_autocreate(b->maps.flow_ids, false);
+}
+
 /* Returns NULL with errno where it cannot be loaded. */
 static struct steer_skeleton *load(bool sees_queues)
 {
@@ -58,6 +70,7 @@ static struct steer_skeleton *load(bool sees_queues)
 
 	if (!b)
 		return NULL;
+	leave_flows(b);
 	(void)bpf_program__set_autoload(b->progs.steer_by_queue, sees_queues);
 	(void)bpf_program__set_autoload(b->progs.count_holders, sees_queues);
 	(void)bpf_program__set_autoload(b->progs.steer_by_turn, !sees_queues);
@@ -447,4 +460,64 @@ uint64_t steer_socket_cookie(const struct steer *s, uint32_t berth)
 	uint64_t cookie = 0;
 
 	return bpf_map_lookup_elem(s->fds.sockets, &berth, &cookie) < 0 ? 0 : cookie;
+}
+
+/* --- datagrams --- */
+
+/* The same maps as the program for connections has, and none of its programs. */
+static int open_flows(const struct steer *s, uint32_t n_flows, struct steer_skeleton *b)
+{
+	const struct {
+		struct bpf_map *map;
+		int fd;
+	} shared[] = {
+		{ b->maps.steer_sockets, s->fds.sockets }, { b->maps.steer_keys, s->fds.keys },
+		{ b->maps.steer_ports, s->fds.ports },     { b->maps.steer_berths, s->fds.berths },
+		{ b->maps.steer_news, s->fds.news },
+	};
+	int r = bpf_map__set_max_entries(b->maps.flow_table, n_flows);
+
+	for (size_t i = 0; r == 0 && i < sizeof(shared) / sizeof(shared[0]); i++)
+		r = bpf_map__reuse_fd(shared[i].map, shared[i].fd);
+	(void)bpf_program__set_autoload(b->progs.steer_by_queue, false);
+	(void)bpf_program__set_autoload(b->progs.steer_by_turn, false);
+	(void)bpf_program__set_autoload(b->progs.count_holders, false);
+	(void)bpf_program__set_autoload(b->progs.flow_by_queue, s->sees_queues);
+	(void)bpf_program__set_autoload(b->progs.flow_by_turn, !s->sees_queues);
+	return r;
+}
+
+static int keep_flows(const struct steer *s, const struct steer_skeleton *b,
+		      struct flow_fds *ret_fds)
+{
+	const struct bpf_program *program =
+		s->sees_queues ? b->progs.flow_by_queue : b->progs.flow_by_turn;
+	int r = keep_fd(bpf_program__fd(program), &ret_fds->program);
+
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.flow_table), &ret_fds->table);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.flow_berths), &ret_fds->berths);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.flow_settings), &ret_fds->settings);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.flow_ids), &ret_fds->ids);
+	return r;
+}
+
+int steer_load_flows(const struct steer *s, uint32_t n_flows, struct flow_fds *ret_fds)
+{
+	struct steer_skeleton *b = steer_skeleton__open();
+	int r;
+
+	if (!b)
+		return -errno;
+	r = open_flows(s, n_flows, b);
+	if (r == 0)
+		r = steer_skeleton__load(b);
+	if (r == 0)
+		r = keep_flows(s, b, ret_fds);
+	steer_skeleton__destroy(b);
+	(void)malloc_trim(0);
+	return r;
 }

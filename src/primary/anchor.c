@@ -9,6 +9,7 @@
 #include "base/container_of.h"
 #include "base/own.h"
 #include "primary/berths.h"
+#include "primary/datagrams.h"
 #include "primary/leaving.h"
 
 /* Lives on its own, since the loop needs it for a while after the port is gone. */
@@ -91,6 +92,9 @@ static void on_connection(uv_poll_t *handle, int status, int events)
 
 void anchor_hand_on(struct port *port)
 {
+	/* What nobody came for in time is no datagram any more. */
+	if (port_is_udp(port))
+		return;
 	if (port->watch)
 		(void)uv_poll_start(&port->watch->poll, UV_READABLE, on_connection);
 	else
@@ -118,9 +122,12 @@ static void on_shut_down(uv_poll_t *handle, int status, int events)
 int anchor_watch_start(struct port *port)
 {
 	struct epoll_event nothing = { .events = 0 };
-	own_fd epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	own_fd epoll_fd = NO_FD;
 	int r;
 
+	if (port_is_udp(port))
+		return 0; /* there is nothing that a worker could shut for others */
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_fd < 0)
 		return -errno;
 	anchor_watch_stop(port); /* a new keeper has everything begin again */

@@ -11,6 +11,8 @@
 #include "os/fault.h"
 #include "os/peek.h"
 #include "primary/anchor.h"
+#include "primary/datagram_hold.h"
+#include "primary/datagrams.h"
 #include "primary/idle_ports.h"
 #include "primary/leaving.h"
 
@@ -34,6 +36,10 @@ static void retire(struct port *port, struct berth **at)
 	if (steer_port(p->steer, port->id)->canary == b->index + 1)
 		steer_port(p->steer, port->id)->canary = 0; /* the index may become another's */
 	fault_point("berths_leave_seat");
+	if (b->is_udp) {
+		datagrams_close(port, b);
+		datagram_hold_end(p, b);
+	}
 	if (steer_socket_cookie(p->steer, b->index) == b->cookie)
 		(void)steer_clear_socket(p->steer, b->index);
 	if (b->is_copied)
@@ -87,7 +93,8 @@ static int put_in_maps(struct port *port, struct berth *b, int fd)
 /* The keeper's copy is the only one: while there's no primary, it is one copy, too. */
 static int copy(struct ports *p, struct berth *b, int fd)
 {
-	if (!steer_sees_queues(p->steer))
+	/* Datagrams have no handshake, and a socket with a copy would live on without its worker. */
+	if (b->is_udp || !steer_sees_queues(p->steer))
 		return 0;
 	b->is_copied = true;
 	return keep_store(p->keep, fd, "berth/%u", (unsigned)b->index);
@@ -106,13 +113,14 @@ static int add(struct port *port, int fd, const struct sock_facts *facts,
 	b->inode = facts->inode;
 	b->owner = *owner;
 	b->is_held = is_held;
+	b->is_udp = port_is_udp(port);
 	b->index = berth_indices_take(p->indices);
 	if (b->index == BERTH_INDEX_NONE)
 		r = -ENOBUFS;
 	if (r == 0)
 		r = steer_show_berth(p->steer, b->index);
 	if (r == 0) {
-		r = copy(p, b, fd);
+		r = b->is_udp ? datagrams_open(port, b, fd) : copy(p, b, fd);
 		if (r < 0)
 			steer_hide_berth(p->steer, b->index);
 	}
@@ -154,6 +162,8 @@ static bool admit_at(struct port *port, uint64_t run)
 			continue;
 		b->is_held = false;
 		keep_save(port->ports->keep);
+		if (b->is_udp)
+			datagrams_hold(port, b);
 		if (seat(port, b) == 0) {
 			is_news = true;
 			continue;
@@ -183,6 +193,8 @@ static void hold_at(struct port *port, uint64_t run)
 		keep_save(port->ports->keep);
 		(void)seats_remove(steer_port(port->ports->steer, port->id), b->index);
 		fault_point("berths_hold");
+		if (b->is_udp)
+			datagrams_hold(port, b);
 	}
 }
 
@@ -230,6 +242,8 @@ static bool is_served(const struct port *port, struct berth *b)
 
 	if (steer_socket_cookie(steer, b->index) != b->cookie)
 		return false;
+	if (b->is_udp && b->hold_fd >= 0)
+		return datagram_hold_is_served(b);
 	if (!b->is_copied || steer_n_holders(steer, b->index) != 1)
 		return true;
 	if (berth_borrow(b, &fd) < 0)
@@ -301,7 +315,8 @@ int berths_lead_probe(struct ports *p, uint64_t run, uint16_t source, uint16_t p
 	for (unsigned i = 0; r == 0 && i < PORT_TABLE_MAX; i++) {
 		const struct port *at = p->at[i];
 
-		if (!at || at->kind != PORT_STEERED || port_addr(at)->port != port)
+		if (!at || at->kind != PORT_STEERED || port_is_udp(at) ||
+		    port_addr(at)->port != port)
 			continue;
 		for (const struct berth *b = at->berths; r == 0 && b; b = b->next)
 			if (b->owner.run == run)
@@ -374,7 +389,7 @@ void berth_store(struct ports *p, struct berth *b)
 {
 	own_fd fd = NO_FD;
 
-	if (steer_sees_queues(p->steer) && berth_borrow(b, &fd) == 0)
+	if (!b->is_udp && steer_sees_queues(p->steer) && berth_borrow(b, &fd) == 0)
 		(void)copy(p, b, fd);
 }
 
@@ -382,6 +397,7 @@ void berths_store(struct port *port)
 {
 	if (port->kind != PORT_STEERED)
 		return;
+	datagram_hold_store(port);
 	for (struct berth *b = port->berths; b; b = b->next)
 		berth_store(port->ports, b);
 }
@@ -397,6 +413,9 @@ void berths_free(struct port *port)
 			steer_hide_berth(port->ports->steer, b->index);
 		if (b->is_copied)
 			keep_drop(port->ports->keep, "berth/%u", (unsigned)b->index);
+		if (b->is_udp && port->ports->datagrams)
+			datagrams_close(port, b);
+		datagram_hold_end(port->ports, b);
 		free(b);
 	}
 }

@@ -10,26 +10,19 @@
 
 #include "base/own.h"
 #include "core/port_table.h"
+#include "os/clock.h"
 #include "os/fault.h"
 #include "os/notif.h"
 #include "os/peek.h"
 #include "primary/berths.h"
+#include "primary/broker_parts.h"
 #include "primary/complaint.h"
+#include "primary/datagram_bind.h"
 #include "primary/shared_port.h"
 #include "primary/unix_port.h"
 
+#define STARTING_MS  1000 /* after a worker is ready: it may have several ports */
 #define SOCKADDR_MAX ((uint64_t)sizeof(struct sockaddr_storage))
-
-/* One trapped call, with all that is known of it. */
-struct trap {
-	struct broker *broker;
-	struct broker_client *client;
-	struct notif_call call;
-	bool is_resumed; /* by a predecessor of ours, we cannot know how far */
-	int fd;          /* our descriptor of the socket that the call names */
-	struct sock_facts facts;
-	struct addr addr;
-};
 
 /*
  * What becomes of the call. PASS is the kernel's own answer to it, and so the
@@ -95,8 +88,7 @@ static bool is_bound(const struct trap *t, struct addr *ret_bound)
 	return ret_bound->family == AF_UNIX ? ret_bound->unix_len > 0 : ret_bound->port != 0;
 }
 
-/* Whether the primary may join the group: sockets of different users never do. */
-static int make_ours(const struct trap *t, const struct port *port)
+int broker_make_ours(const struct trap *t, const struct port *port)
 {
 	if (t->facts.uid == port->like.uid)
 		return 0;
@@ -104,6 +96,13 @@ static int make_ours(const struct trap *t, const struct port *port)
 		return -errno;
 	fault_point("broker_make_ours");
 	return 0;
+}
+
+void broker_make_theirs(const struct trap *t, const struct port *port)
+{
+	if (t->facts.uid != port->like.uid)
+		(void)!fchown(t->fd, t->facts.uid, (gid_t)-1);
+	fault_point("broker_make_theirs");
 }
 
 /*
@@ -118,25 +117,19 @@ static int bind_member(const struct trap *t, struct port *port)
 	sock_sharing(t->fd, &before);
 	if (!before.reuse_port && berths_has_worker(port, t->client->run))
 		return -EADDRINUSE;
-	r = make_ours(t, port);
+	r = broker_make_ours(t, port);
 	if (r == 0)
 		r = sock_make_sharable(t->fd);
 	if (r == 0)
 		r = sock_bind(t->fd, &t->addr);
 	if (r < 0) {
 		sock_restore_sharing(t->fd, &before);
-		if (t->facts.uid != port->like.uid)
-			(void)!fchown(t->fd, t->facts.uid, (gid_t)-1);
-		fault_point("broker_make_theirs");
+		broker_make_theirs(t, port);
 	}
 	return r;
 }
 
-/*
- * Another socket takes the place of the worker's own. One that the program has
- * told epoll about is forgotten there.
- */
-static int put_in_place(const struct trap *t, int fd)
+int broker_put_in_place(const struct trap *t, int fd)
 {
 	bool cloexec = false;
 	int target = (int)t->call.args[0];
@@ -152,7 +145,7 @@ static int put_in_place(const struct trap *t, int fd)
 	return notif_put_fd(t->client->notify_fd, t->call.id, fd, target, cloexec);
 }
 
-static struct berth_owner owner_of(const struct trap *t)
+struct berth_owner broker_owner(const struct trap *t)
 {
 	struct berth_owner owner = {
 		.slot = t->client->source.slot,
@@ -187,7 +180,7 @@ static int bind_unix(const struct trap *t, const struct bind_judgement *j)
 	}
 	if (!port)
 		r = unix_port_claim(p, &identity, &t->addr, &t->facts, &port);
-	return r < 0 ? r : put_in_place(t, port->fd);
+	return r < 0 ? r : broker_put_in_place(t, port->fd);
 }
 
 static int bind_steered(const struct trap *t, const struct bind_judgement *j)
@@ -204,7 +197,7 @@ static int bind_steered(const struct trap *t, const struct bind_judgement *j)
 		return r;
 	r = bind_member(t, port);
 	if (r == 0) {
-		const struct berth_owner owner = owner_of(t);
+		const struct berth_owner owner = broker_owner(t);
 
 		port_note_bound(port, &owner, t->facts.cookie);
 	}
@@ -221,12 +214,12 @@ static int bind_shared(const struct trap *t, const struct bind_judgement *j)
 		.fd = t->fd,
 		.facts = &t->facts,
 		.any_port = j->verdict == BIND_CLAIM ? j->port : PORT_NONE,
-		.owner = owner_of(t),
+		.owner = broker_owner(t),
 	};
 	own_fd fd = NO_FD;
 	int r = shared_port_bind(t->broker->ports, &wish, &fd);
 
-	return r < 0 || fd < 0 ? r : put_in_place(t, fd);
+	return r < 0 || fd < 0 ? r : broker_put_in_place(t, fd);
 }
 
 static int bind_port(const struct trap *t, const struct bind_judgement *j)
@@ -273,7 +266,7 @@ static int bind_unique(struct trap *t, uint16_t port)
 static bool is_our_work(const struct trap *t, const struct bind_judgement *j,
 			const struct addr *bound)
 {
-	const struct berth_owner owner = owner_of(t);
+	const struct berth_owner owner = broker_owner(t);
 	struct addr wanted = t->addr;
 	struct port *port;
 
@@ -287,6 +280,26 @@ static bool is_our_work(const struct trap *t, const struct bind_judgement *j,
 	if (port && (port->kind == PORT_STEERED || port->kind == PORT_PENDING))
 		port_note_bound(port, &owner, t->facts.cookie);
 	return true;
+}
+
+static enum outcome on_datagram_bind(const struct trap *t, const struct bind_judgement *j,
+				     int *result)
+{
+	struct broker *b = t->broker;
+	struct port *port = NULL;
+	int r = datagram_bind(t, j, &port);
+
+	if (r == DATAGRAM_BIND_PASS)
+		return PASS;
+	if (r == 0)
+		b->on_listening(b, t->client, port);
+	return answer(result, r);
+}
+
+/* What a worker binds while it starts is to serve; UDP has no listen() that would say so. */
+static bool is_starting(const struct broker_client *client)
+{
+	return !client->ready_at_ms || clock_ms() - client->ready_at_ms < STARTING_MS;
 }
 
 static enum outcome on_bind(struct trap *t, int *result)
@@ -310,13 +323,18 @@ static enum outcome on_bind(struct trap *t, int *result)
 		t->addr.device = t->facts.device;
 	addr_set_v6only(&t->addr, t->facts.v6only);
 	wish.type = t->facts.type;
+	wish.is_starting = is_starting(t->client);
 	wish.is_our_netns = t->facts.netns_cookie == t->broker->netns_cookie;
 	j = port_table_judge(&t->broker->ports->table, t->broker->config, &wish);
 
 	if (j.verdict == BIND_PASS)
 		return PASS;
+	if (is_bound(t, &bound) && !is_our_work(t, &j, &bound))
+		return answer(result, -EINVAL);
+	if (wish.type == SOCK_DGRAM && j.verdict != BIND_UNIQUE)
+		return on_datagram_bind(t, &j, result);
 	if (is_bound(t, &bound))
-		return answer(result, is_our_work(t, &j, &bound) ? 0 : -EINVAL);
+		return answer(result, 0);
 	switch (j.verdict) {
 	case BIND_PASS: return PASS;
 	case BIND_UNIQUE: return answer(result, bind_unique(t, j.unique_port));
@@ -337,7 +355,7 @@ static int listen_backlog(const struct trap *t)
 
 static int listen_steered(const struct trap *t, struct port *port)
 {
-	const struct berth_owner owner = owner_of(t);
+	const struct berth_owner owner = broker_owner(t);
 	int r = sock_listen(t->fd, listen_backlog(t));
 
 	if (r == 0)

@@ -22,6 +22,7 @@ struct broker_client {
 	unsigned n_unexplained;  /* errors since then */
 	bool is_held;            /* it gets no clients yet, or no more */
 	uint16_t unique_port;    /* that it was told of last, 0: none */
+	int64_t ready_at_ms;     /* 0: it isn't yet */
 	bool has_told_opaque;    /* that it does not let us look into it */
 };
 

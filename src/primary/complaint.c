@@ -37,10 +37,11 @@ static bool explain_own(struct broker *b, int error, const struct addr *a, char 
 	if (error != EADDRINUSE || !own || !overlaps(port_addr(own), a))
 		return false;
 	(void)snprintf(ret_text, COMPLAINT_TEXT_MAX,
-		       "port %u/tcp is this berth's own on %s%s, and the worker asks for %s: both "
+		       "port %u/%s is this berth's own on %s%s, and the worker asks for %s: both "
 		       "must name the same address",
-		       a->port, addr_text(port_addr(own), ours),
-		       own->is_named ? " (from --listen)" : "", addr_text(a, asked));
+		       a->port, a->protocol == IPPROTO_UDP ? "udp" : "tcp",
+		       addr_text(port_addr(own), ours), own->is_named ? " (from --listen)" : "",
+		       addr_text(a, asked));
 	return true;
 }
 

@@ -5,7 +5,9 @@
 
 #include "base/own.h"
 #include "core/conn_idle.h"
+#include "os/sock_udp.h"
 #include "primary/berths.h"
+#include "primary/datagrams.h"
 #include "primary/describe.h"
 
 #define QUEUES_MAX      512  /* that are looked into for one answer: each takes some 10 us */
@@ -59,11 +61,22 @@ static void add_queue(json_t *object, struct berth *b)
 	own_fd fd = NO_FD;
 	struct sock_queue queue;
 
-	if (!object || berth_borrow(b, &fd) < 0 || sock_queue(fd, &queue) < 0)
+	if (!object || berth_borrow(b, &fd) < 0 ||
+	    (b->is_udp ? sock_udp_queue(fd, &queue) : sock_queue(fd, &queue)) < 0)
 		return;
 	(void)json_object_set_new(object, "queue", json_integer((json_int_t)queue.n_waiting));
 	(void)json_object_set_new(object, "queue_limit", json_integer((json_int_t)queue.n_max));
 	(void)json_object_set_new(object, "dropped", json_integer((json_int_t)queue.n_dropped));
+}
+
+static void add_flows(json_t *object, const struct port *port, const struct berth *b)
+{
+	struct datagrams_berth datagrams;
+
+	datagrams_berth(port->ports, b, &datagrams);
+	(void)json_object_set_new(object, "flows", json_integer(datagrams.flows));
+	(void)json_object_set_new(object, "datagrams",
+				  json_integer((json_int_t)datagrams.datagrams));
 }
 
 /* @n_looks: how many queues were looked into for this answer. */
@@ -76,7 +89,9 @@ static json_t *berth_object(const struct port *port, struct berth *b, unsigned *
 			  "migrated_in", (json_int_t)counters->migrated_in, "migrated_out",
 			  (json_int_t)counters->migrated_out);
 
-	if (object && steer_counts_connections(port->ports->steer)) {
+	if (object && b->is_udp) {
+		add_flows(object, port, b);
+	} else if (object && steer_counts_connections(port->ports->steer)) {
 		(void)json_object_set_new(object, "live", json_integer(live_of(counters)));
 		(void)json_object_set_new(object, "live_mended",
 					  json_integer((json_int_t)b->drift.n_mended));
@@ -134,15 +149,25 @@ static json_t *totals_object(const struct port *port)
 	return object;
 }
 
+/* Datagrams that came while no berth was open. */
+static json_int_t n_dropped(const struct port *port)
+{
+	const struct steer_port *table = steer_port(port->ports->steer, port->id);
+
+	return (json_int_t)(table->to_anchor + table->refused);
+}
+
 static json_t *port_object(const struct port *port, unsigned *n_looks)
 {
 	char text[ADDR_TEXT_MAX];
 	json_t *object =
-		json_pack("{s:s, s:s, s:b, s:o}", "address", addr_text(port_addr(port), text),
+		json_pack("{s:s, s:s, s:b, s:o}", "address", addr_name(port_addr(port), text),
 			  "kind", kind_text(port->kind), "named", (int)port->is_named, "berths",
 			  berths_array(port, n_looks));
 
-	if (object && port->kind == PORT_STEERED)
+	if (object && port->kind == PORT_STEERED && port_is_udp(port))
+		(void)json_object_set_new(object, "dropped", json_integer(n_dropped(port)));
+	else if (object && port->kind == PORT_STEERED)
 		(void)json_object_set_new(object, "totals", totals_object(port));
 	return object;
 }
@@ -175,7 +200,16 @@ json_t *describe_ports_array(const struct described *d)
 
 json_t *describe_ports(const struct described *d)
 {
-	return json_pack("{s:o}", "ports", describe_ports_array(d));
+	json_t *object = json_pack("{s:o}", "ports", describe_ports_array(d));
+	struct datagrams_table t;
+
+	if (object && datagrams_table(d->fleet->ports, &t) == 0)
+		(void)json_object_set_new(
+			object, "flows",
+			json_pack("{s:I, s:I, s:I, s:I}", "limit", (json_int_t)t.limit, "present",
+				  (json_int_t)t.present, "made", (json_int_t)t.made, "evicted",
+				  (json_int_t)t.evicted));
+	return object;
 }
 
 /* --- berths --- */
@@ -198,7 +232,7 @@ json_t *describe_berths(const struct described *d)
 			if (object)
 				(void)json_object_set_new(
 					object, "port",
-					json_string(addr_text(port_addr(port), text)));
+					json_string(addr_name(port_addr(port), text)));
 			(void)json_array_append_new(array, object);
 		}
 	}

@@ -15,7 +15,9 @@
 #include "os/clock.h"
 #include "os/conn_close.h"
 #include "os/sock.h"
+#include "os/sock_udp.h"
 #include "primary/berths.h"
+#include "primary/datagrams.h"
 
 #define WHOLE_EVERY_MS 100
 #define WHOLE_HOLD_MS  500  /* the same while answers are held, which cannot wait for so long */
@@ -59,7 +61,7 @@ static size_t list_ports(const struct drain *d, struct addr *ret_ports, size_t n
 	size_t n = 0;
 
 	for (unsigned i = 0; i < PORT_TABLE_MAX && n < n_max; i++)
-		if (p->at[i] && port_addr(p->at[i])->family != AF_UNIX)
+		if (p->at[i] && port_addr(p->at[i])->family != AF_UNIX && !port_is_udp(p->at[i]))
 			ret_ports[n++] = *port_addr(p->at[i]);
 	for (const struct worker *w = next_draining(d, NULL); w && n < n_max;
 	     w = next_draining(d, w)) {
@@ -113,6 +115,16 @@ void drain_call_off(struct drain *d, const struct worker *w)
 }
 
 /* How many connections wait at the worker's own sockets to be accepted. */
+static unsigned n_queued_at(struct berth *b)
+{
+	struct sock_queue queue = { 0 };
+	own_fd fd = NO_FD;
+
+	if (berth_borrow(b, &fd) < 0)
+		return 0;
+	return b->is_udp ? (sock_udp_queue(fd, &queue), queue.n_waiting) : sock_n_queued(fd);
+}
+
 static unsigned n_queued(const struct drain *d, const struct worker *w)
 {
 	const struct ports *p = d->fleet->ports;
@@ -121,12 +133,9 @@ static unsigned n_queued(const struct drain *d, const struct worker *w)
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
 		if (!p->at[i] || p->at[i]->kind != PORT_STEERED)
 			continue;
-		for (struct berth *b = p->at[i]->berths; b; b = b->next) {
-			own_fd fd = NO_FD;
-
-			if (b->owner.run == w->process->client.run && berth_borrow(b, &fd) == 0)
-				n += sock_n_queued(fd);
-		}
+		for (struct berth *b = p->at[i]->berths; b; b = b->next)
+			if (b->owner.run == w->process->client.run)
+				n += n_queued_at(b);
 	}
 	return n;
 }
@@ -179,7 +188,17 @@ static bool is_drained(struct drain *d, const struct worker *w, int64_t now_ms)
 	const int64_t settle_ms =
 		drain_ms / SETTLE_SHARE < SETTLE_MS ? drain_ms / SETTLE_SHARE : SETTLE_MS;
 
+	const int64_t left_ms = w->deadline_ms - now_ms;
+	const uint64_t run = w->process->client.run;
+	bool is_dismissed = false;
+
+	/* What came just before its flows went to others is to be answered, too. */
+	if (left_ms <= settle_ms)
+		is_dismissed = datagrams_dismiss(d->fleet->ports, run);
 	if (drain_n_connections(d, w) != 0 || n_queued(d, w) > 0)
+		return false;
+	if (datagrams_n_flows(d->fleet->ports, run) > 0 ||
+	    (is_dismissed && left_ms > settle_ms / 2))
 		return false;
 	/* A worker that ends has its handshakes handed on; one that stands still keeps them. */
 	if ((w->must_stay || w->keep_ms) && now_ms - began_ms < settle_ms)

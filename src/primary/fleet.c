@@ -169,7 +169,7 @@ static void warn_of_unserved(uv_timer_t *timer)
 		output_say(f->output, MESSAGE_WARNING, "port_unserved",
 			   "no worker listens on %s, which --listen claims: does the program "
 			   "listen on another address?",
-			   addr_text(port_addr(port), text));
+			   addr_name(port_addr(port), text));
 	}
 }
 
@@ -283,7 +283,7 @@ void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port
 	if (is_first_time(w->process, port))
 		output_say_worker(f->output, &w->process->client.source, MESSAGE_INFO,
 				  "worker_listening", "listens on %s",
-				  addr_text(port_addr(port), text));
+				  addr_name(port_addr(port), text));
 	/* A program with several ports listens at one after the other. */
 	if (!f->has_said_ready)
 		(void)uv_timer_start(&f->unserved_check, warn_of_unserved, UNSERVED_AFTER_MS, 0);

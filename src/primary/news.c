@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "primary/audit.h"
 #include "primary/berths.h"
+#include "primary/datagrams.h"
 
 /*
  * The program tells of a move just before the connection is in the queue. So
@@ -100,6 +101,8 @@ static uint64_t count_connections(const struct port *port)
 
 static bool has_any_queue(const struct port *port)
 {
+	if (port_is_udp(port))
+		return false; /* whoever gets a datagram is awake */
 	for (struct berth *b = port->berths; b; b = b->next) {
 		own_fd borrowed = NO_FD;
 

@@ -10,6 +10,8 @@
 #include "os/fault.h"
 #include "primary/anchor.h"
 #include "primary/berths.h"
+#include "primary/datagram_hold.h"
+#include "primary/datagrams.h"
 #include "primary/idle_ports.h"
 
 size_t port_remains_n_berths(const struct ports *p)
@@ -179,6 +181,9 @@ static int resume_berth(struct ports *p, const struct state_berth *s)
 	b->inode = s->inode;
 	b->owner = owner_in(&s->owner);
 	b->is_held = s->flags & STATE_BERTH_HELD;
+	b->is_udp = port_is_udp(port);
+	if (b->is_udp)
+		datagram_hold_resume(p, b);
 	b->next = port->berths;
 	port->berths = b;
 	berth_indices_note(p->indices, b->index);
@@ -211,8 +216,8 @@ static void note_copies(struct port *port)
 		else if (!b->is_copied)
 			berth_store(port->ports, b); /* it died with a keeper */
 		/* One whose worker has ended meanwhile never got a client. */
-		if (steer_socket_cookie(steer, b->index) != b->cookie && b->is_copied &&
-		    berth_borrow(b, &fd) == 0)
+		if (steer_socket_cookie(steer, b->index) != b->cookie &&
+		    (b->is_copied || b->is_udp) && berth_borrow(b, &fd) == 0)
 			(void)berth_put(port->ports, b, fd);
 	}
 }
@@ -264,8 +269,10 @@ static void go_on_steered(struct port *port)
 	(void)steer_set_key(steer, port_addr(port), port->id);
 	if (port->fd >= 0) {
 		(void)steer_set_anchor(steer, port->anchor, port->fd);
-		(void)steer_attach(steer, port->fd);
+		(void)(port_is_udp(port) ? datagrams_attach(port) : steer_attach(steer, port->fd));
 	}
+	if (port_is_udp(port))
+		datagrams_mend(port);
 	note_copies(port);
 	mend_seats(port);
 	(void)berths_sweep(port);
@@ -338,6 +345,7 @@ void port_remains_store_steering(struct ports *p)
 	(void)keep_store(p->keep, fds->moved, "steer/moved");
 	if (fds->counting >= 0)
 		(void)keep_store(p->keep, fds->counting, "steer/counting");
+	datagrams_store(p);
 }
 
 /* What the ports that we have resumed say to the program, and it to them. */
@@ -378,6 +386,8 @@ int port_remains_take_steering(struct ports *p, struct steer **ret_steer)
 
 	if (r == 0)
 		r = show_tables(p, steer);
+	if (r == 0)
+		r = datagrams_resume(p);
 	if (r < 0) {
 		(void)steer_free(steer);
 		return r;

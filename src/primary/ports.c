@@ -9,8 +9,10 @@
 #include "base/own.h"
 #include "core/seats.h"
 #include "os/peek.h"
+#include "os/sock_udp.h"
 #include "primary/anchor.h"
 #include "primary/berths.h"
+#include "primary/datagrams.h"
 #include "primary/idle_ports.h"
 #include "primary/leaving.h"
 #include "primary/news.h"
@@ -25,7 +27,8 @@ enum steer_policy ports_policy(const struct ports *p)
 		return steer_counts_connections(p->steer) ? STEER_BALANCED : STEER_ROUND_ROBIN;
 	case POLICY_STICKY: return STEER_STICKY;
 	case POLICY_WEIGHTED: return STEER_WEIGHTED;
-	case POLICY_ROUND_ROBIN: break;
+	case POLICY_ROUND_ROBIN:
+	case POLICY_SHARED: break; /* which steers nothing */
 	}
 	return STEER_ROUND_ROBIN;
 }
@@ -47,8 +50,11 @@ static const char *anchor_name(const struct port *port, char ret_name[static KEE
 {
 	char text[ADDR_TEXT_MAX];
 
-	(void)snprintf(ret_name, KEEPER_NAME_SIZE, "anchor/%u/%s%.100s", port->id,
-		       port_addr(port)->family == AF_UNIX ? "" : "tcp/",
+	const char *protocol = port_addr(port)->family == AF_UNIX ? ""
+			       : port_is_udp(port)                ? "udp/"
+								  : "tcp/";
+
+	(void)snprintf(ret_name, KEEPER_NAME_SIZE, "anchor/%u/%s%.100s", port->id, protocol,
 		       addr_text(port_addr(port), text));
 	return ret_name;
 }
@@ -108,6 +114,7 @@ void ports_done(struct ports *p)
 	p->idle = idle_ports_free(p->idle);
 	p->news = news_free(p->news);
 	p->leaving = leaving_free(p->leaving);
+	p->datagrams = datagrams_free(p->datagrams);
 	p->steer = steer_free(p->steer);
 	free(p->indices);
 	p->indices = NULL;
@@ -190,7 +197,7 @@ static int begin_steering(struct port *port)
 		r = steer_set_anchor(p->steer, anchor, port->fd);
 	/* Last: from here on the program is asked, and has to know where to. */
 	if (r == 0)
-		r = steer_attach(p->steer, port->fd);
+		r = port_is_udp(port) ? datagrams_attach(port) : steer_attach(p->steer, port->fd);
 	if (r < 0) {
 		(void)steer_clear_key(p->steer, port_addr(port));
 		berth_indices_give_back(p->indices, anchor);
@@ -216,12 +223,25 @@ static int begin(struct port *port)
 	return r;
 }
 
+static int claim_udp(struct port *port, const struct addr *a, const struct sock_facts *like)
+{
+	const bool is_held = ports_held(port->ports, port->any_port) != NULL;
+
+	if (a->family == AF_UNSPEC)
+		return sock_udp_hold(a->port, &port->fd);
+	if (port->ports->will_steer)
+		return sock_udp_claim(a, like, is_held, &port->fd);
+	return sock_udp_claim_alone(a, is_held, &port->fd);
+}
+
 static int claim(struct port *port, const struct addr *a, const struct sock_facts *like)
 {
 	int r;
 
 	keep_save(port->ports->keep); /* a Unix socket leaves a file that somebody must remove */
-	if (a->family == AF_UNSPEC)
+	if (a->protocol == IPPROTO_UDP)
+		r = claim_udp(port, a, like);
+	else if (a->family == AF_UNSPEC)
 		r = sock_hold(a->port, &port->fd);
 	else if (port->ports->will_steer)
 		r = sock_claim(a, like, &port->fd);
@@ -242,8 +262,9 @@ static bool is_claimed(const struct ports *p, const struct addr *a)
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
 		const struct addr *b = p->at[i] ? port_addr(p->at[i]) : NULL;
 
-		if (b && (addr_equal(a, b) || (a->family == AF_UNSPEC && p->at[i]->is_named &&
-					       b->family != AF_UNIX && b->port == a->port)))
+		if (b && (addr_equal(a, b) ||
+			  (a->family == AF_UNSPEC && p->at[i]->is_named && b->family != AF_UNIX &&
+			   b->port == a->port && b->protocol == a->protocol)))
 			return true;
 	}
 	return false;
@@ -292,6 +313,7 @@ struct port *ports_find_other(struct ports *p, const struct addr *a)
 {
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
 		if (p->at[i] && a->port && port_addr(p->at[i])->port == a->port &&
+		    port_addr(p->at[i])->protocol == a->protocol &&
 		    !addr_equal(port_addr(p->at[i]), a))
 			return p->at[i];
 	return NULL;

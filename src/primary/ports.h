@@ -51,11 +51,14 @@ struct berth {
 	uint32_t index; /* in the steering maps */
 	uint64_t cookie;
 	uint64_t inode;
-	bool is_copied;             /* the keeper has it, too: where we can see its other holders */
-	bool is_held;               /* it has no seat: its worker is on trial, or drains */
-	uint64_t n_moved;           /* connections that came by migration, when we last looked */
-	unsigned n_knocks;          /* wake-ups that are still to be tried */
-	struct drift drift;         /* of its counter of live connections */
+	bool is_copied;     /* the keeper has it, too: where we can see its other holders */
+	bool is_udp;        /* it gets datagrams; nobody holds a copy, but for --udp-hold: */
+	int hold_fd;        /* of a UDP socket; NO_FD: it isn't held */
+	int64_t gone_at_ms; /* when its worker was found to be gone, 0: it is there */
+	bool is_held;       /* it has no seat: its worker is on trial, or drains */
+	uint64_t n_moved;   /* connections that came by migration, when we last looked */
+	unsigned n_knocks;  /* wake-ups that are still to be tried */
+	struct drift drift; /* of its counter of live connections */
 	struct drift_reading count; /* while one lasts */
 	struct berth_owner owner;
 };
@@ -93,8 +96,9 @@ struct ports {
 	void *on_traffic_data;
 	void (*on_removed)(void *data, unsigned port); /* by its index; may be NULL */
 	void *on_removed_data;
-	struct news *news;       /* NULL in the shared tier */
-	struct leaving *leaving; /* likewise */
+	struct news *news;           /* NULL in the shared tier */
+	struct leaving *leaving;     /* likewise */
+	struct datagrams *datagrams; /* NULL as long as there's no UDP port that is steered */
 	struct idle_ports *idle;
 	struct berth_indices *indices;
 };

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "os/sock_diag.h"
+#include "primary/datagrams.h"
 
 struct survey {
 	const struct port *port;
@@ -51,7 +52,8 @@ size_t queue_look(const struct ports *p, uint64_t canary,
 
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
 		s.port = p->at[i];
-		if (s.port && s.port->kind == PORT_STEERED && s.port->berths)
+		if (s.port && s.port->kind == PORT_STEERED && s.port->berths &&
+		    !port_is_udp(s.port))
 			(void)sock_diag_port(IPPROTO_TCP, port_addr(s.port)->port,
 					     SOCK_DIAG_LISTENING, take_in, &s);
 	}

@@ -62,7 +62,9 @@ int tier_choose(const struct app_config *config, struct steer **ret_steer,
 
 	*ret_steer = NULL;
 	if (config->mode == MODE_SHARED) {
-		(void)snprintf(ret_text, TIER_TEXT_MAX, "shared: asked for by --mode shared");
+		(void)snprintf(ret_text, TIER_TEXT_MAX, "shared: asked for by %s",
+			       config->policy == POLICY_SHARED ? "--policy shared"
+							       : "--mode shared");
 		return 0;
 	}
 	r = steer_new(ret_steer);

@@ -285,6 +285,8 @@ static void release(struct worker *w)
 static void note_ready(struct worker *w)
 {
 	w->was_ready = true;
+	if (w->process)
+		w->process->client.ready_at_ms = clock_ms();
 	if (w->role == WORKER_MEMBER)
 		worker_become_member(
 			w); /* it was on trial, where there's more to be than to listen */

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "os/clock.h"
+#include "primary/datagram_hold.h"
 #include "primary/worker.h"
 #include "primary/worker_parts.h"
 #include "primary/worker_words.h"
@@ -99,6 +100,8 @@ void worker_back_off(struct worker *w)
 		say_back_off(w);
 	w->n_restarts += !was_cut_off(w); /* that was our end, not its own */
 	w->deadline_ms = clock_ms() + (int64_t)w->pause_ms;
+	if (w->process)
+		datagram_hold_vacate(w->home->broker->ports, w->process->client.run);
 	worker_release_process(w);
 	worker_arm(w);
 }

@@ -65,6 +65,9 @@ static void resume_process(struct worker *w, const struct state_worker *remains)
 		w->process = NULL;
 	else
 		w->process->client.is_held = worker_is_on_trial(w);
+	/* Longer ago than it matters, whenever it was. */
+	if (w->process && remains->flags & STATE_WORKER_WAS_READY)
+		w->process->client.ready_at_ms = 1;
 }
 
 /* Once there is a deadline, all of the pause is decided. */

@@ -69,12 +69,13 @@ static bool is_berth(const json_t *berth)
 
 static void print_berth(const char *port, const json_t *berth, FILE *out)
 {
+	const bool is_udp = json_object_get(berth, "flows");
 	char slot[CELL_MAX], state[WORDS_SHOWN_MAX];
 	const struct row row = {
 		.name = cell(json_object_get(berth, "slot"), slot),
 		.state = words_shown(words_text(berth, "state"), state),
 		.steered = json_object_get(berth, "steered"),
-		.live = json_object_get(berth, "live"),
+		.live = json_object_get(berth, is_udp ? "flows" : "live"),
 		.queue = json_object_get(berth, "queue"),
 		.queue_limit = json_object_get(berth, "queue_limit"),
 		.dropped = json_object_get(berth, "dropped"),
@@ -159,8 +160,20 @@ static bool print_port(const json_t *port, FILE *out)
 	return true;
 }
 
-bool ports_text_print(const json_t *ports, FILE *out)
+static void print_flows(const json_t *flows, FILE *out)
 {
+	if (flows)
+		(void)fprintf(out,
+			      "UDP flows: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+			      ", %" JSON_INTEGER_FORMAT " ever, %" JSON_INTEGER_FORMAT
+			      " of them evicted\n",
+			      words_number(flows, "present"), words_number(flows, "limit"),
+			      words_number(flows, "made"), words_number(flows, "evicted"));
+}
+
+bool ports_text_print(const json_t *answer, FILE *out)
+{
+	const json_t *ports = json_object_get(answer, "ports");
 	json_t *port;
 	size_t i;
 
@@ -174,5 +187,6 @@ bool ports_text_print(const json_t *ports, FILE *out)
 		if (!print_port(port, out))
 			return false;
 	}
+	print_flows(json_object_get(answer, "flows"), out);
 	return true;
 }

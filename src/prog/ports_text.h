@@ -9,11 +9,11 @@
 #include <stdio.h>
 
 /*
- * ports_text_print - print a list of ports as GET /v1/ports has it
+ * ports_text_print - print what GET /v1/ports has answered, or GET /v1/app
  *
- * Returns false if it isn't such a list: then a part of it may be printed. Any thread.
+ * Returns false if it isn't such an answer: then a part of it may be printed. Any thread.
  * Blocks as @out does.
  */
-bool ports_text_print(const json_t *ports, FILE *out);
+bool ports_text_print(const json_t *answer, FILE *out);
 
 #endif

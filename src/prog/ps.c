@@ -51,7 +51,7 @@ static bool print_all(json_t *answer)
 
 static bool print_ports(json_t *answer)
 {
-	return ports_text_print(json_object_get(answer, "ports"), stdout);
+	return ports_text_print(answer, stdout);
 }
 
 static bool print_drain(json_t *answer)

@@ -146,7 +146,7 @@ bool ps_text_print(json_t *app, FILE *out)
 		return false;
 	if (json_array_size(json_object_get(app, "ports")) > 0)
 		(void)fputc('\n', out);
-	return ports_text_print(json_object_get(app, "ports"), out);
+	return ports_text_print(app, out);
 }
 
 static bool print_connection(json_t *connection, FILE *out)

@@ -30,6 +30,10 @@
 #define WATCH_DEFAULT_MS         10000
 #define UNDO_DEFAULT_MS          300000
 #define BACKLOG_DEFAULT          1024
+#define UDP_FLOWS_DEFAULT        65536
+#define UDP_FLOWS_MIN            1024
+#define UDP_FLOWS_MAX            16777216
+#define UDP_IDLE_DEFAULT_MS      60000
 
 struct rule {
 	const char *name;     /* after "--", or NULL */
@@ -125,9 +129,8 @@ static enum run_options_result add_listen(struct app_config *c, const char *valu
 		return wrong("at most %d addresses may be given with --listen", APP_PORTS_MAX);
 	e = addr_parse(value, &c->listen[c->n_listen]);
 	if (e == ADDR_BAD_PORT && has_ending(value, "/udp"))
-		return wrong("--listen '%s' names UDP: only TCP and Unix stream addresses can be "
-			     "listened on",
-			     value);
+		return wrong("--listen '%s' names UDP: write udp:%.*s", value,
+			     (int)(strlen(value) - strlen("/udp")), value);
 	if (e != ADDR_OK)
 		return wrong("--listen '%s' %s", value, addr_error_text(e));
 	c->n_listen++;
@@ -153,6 +156,11 @@ static enum run_options_result add_unique(struct app_config *c, const char *valu
 static enum run_options_result add_private(struct app_config *c, const char *value)
 {
 	return add_port("--private", value, c->private_ports, &c->n_private);
+}
+
+static enum run_options_result add_quic(struct app_config *c, const char *value)
+{
+	return add_port("--quic", value, c->quic_ports, &c->n_quic);
 }
 
 /* What tells a worker who it is: see core/worker_args. */
@@ -314,6 +322,29 @@ static enum run_options_result set_backlog(struct app_config *c, const char *val
 	return RUN_OPTIONS_OK;
 }
 
+static enum run_options_result set_udp_flows(struct app_config *c, const char *value)
+{
+	uint64_t n;
+
+	if (!number_parse(value, strlen(value), UDP_FLOWS_MAX, &n) || n < UDP_FLOWS_MIN)
+		return wrong("--udp-flows '%s' must be a number from %d to %d", value,
+			     UDP_FLOWS_MIN, UDP_FLOWS_MAX);
+	c->udp_flows = (uint32_t)n;
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result set_udp_hold(struct app_config *c, const char *value)
+{
+	(void)value;
+	c->udp_hold = true;
+	return RUN_OPTIONS_OK;
+}
+
+static enum run_options_result set_udp_idle(struct app_config *c, const char *value)
+{
+	return read_time("--udp-idle", value, &c->udp_idle_ms);
+}
+
 static enum run_options_result set_quiet(struct app_config *c, const char *value)
 {
 	(void)value;
@@ -360,6 +391,10 @@ static const struct rule rules[] = {
 	{ "max-restarts", 0, "N/TIME", "then its slot stays empty: 5/60s; default: never", run_supervision_max_restarts },
 	{ "stop-exit-codes", 0, "CODES", "one that ends with these stays so: 0,77", run_supervision_stop_exit_codes },
 	{ "backlog", 0, "N", "raise every listen backlog to N; default: 1024", set_backlog },
+	{ "quic", 0, "PORT", "steer UDP port PORT by QUIC's connection ids *", add_quic },
+	{ "udp-flows", 0, "N", "that the table of UDP flows holds; default: 65536", set_udp_flows },
+	{ "udp-hold", 0, NULL, "keep a dead worker's UDP sockets for the next", set_udp_hold },
+	{ "udp-idle", 0, "TIME", "then a flow leaves a draining worker; default: 60s", set_udp_idle },
 	{ "quiet", 0, NULL, "print only what workers print, warnings, errors", set_quiet },
 	{ "json", 0, NULL, "print each line as JSON, the workers' too", set_json },
 	{ "help", 'h', NULL, "print this and end", NULL },
@@ -487,6 +522,11 @@ static enum run_options_result complete(struct app_config *c)
 	if (probe_timing_check(&c->probe_timing) != PROBE_TIMING_OK)
 		return wrong("a probe's %s",
 			     probe_timing_error_text(probe_timing_check(&c->probe_timing)));
+	if (c->policy == POLICY_SHARED && c->mode == MODE_STEERED)
+		return wrong(
+			"--policy shared is what --mode steered rules out: leave one of them out");
+	if (c->policy == POLICY_SHARED)
+		c->mode = MODE_SHARED;
 	if (c->max_surge + c->max_unavailable == 0)
 		return wrong("--max-surge 0 with --max-unavailable 0 lets no reload begin");
 	return app_check(c, text) == APP_SOUND ? RUN_OPTIONS_OK : wrong("%s", text);
@@ -505,6 +545,8 @@ enum run_options_result run_options_parse(int argc, char **argv, struct app_conf
 		.max_surge = 1,
 		.probe_timing = PROBE_TIMING_DEFAULT,
 		.backlog_min = BACKLOG_DEFAULT,
+		.udp_flows = UDP_FLOWS_DEFAULT,
+		.udp_idle_ms = UDP_IDLE_DEFAULT_MS,
 	};
 	enum run_options_result result = read_options(argc, argv, &c);
 

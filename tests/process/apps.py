@@ -88,3 +88,56 @@ def java(programs, place, port):
 
 
 ALL = (c_hello, node, static_go, python_http_server, python_asyncio, nginx, java)
+
+
+KNOT_CONF = """\
+server:
+    listen: 127.0.0.1@{port}
+    rundir: "{directory}"
+    udp-workers: 2
+    tcp-workers: 1
+    background-workers: 1
+control:
+    listen: "{control}"
+database:
+    storage: "{directory}"
+log:
+  - target: stderr
+    any: warning
+zone:
+  - domain: example.test
+    file: {zone}
+    zonefile-sync: -1
+    journal-content: none
+"""
+
+KNOT_ZONE = """\
+$ORIGIN example.test.
+$TTL 60
+@ SOA ns hostmaster 1 3600 600 86400 60
+@ NS ns
+ns A 127.0.0.1
+www A 127.0.0.2
+"""
+
+
+def knot(place, port):
+    """A DNS server that answers for example.test; each run of it has a directory of its own."""
+    program = need("knotd")
+    zone = place / "example.test.zone"
+    zone.write_text(KNOT_ZONE)
+    # The slot's own: two that begin at once would remove each other's. And the same from run to
+    # run: a worker is ready when it listens wherever the one before it did.
+    control = place / "knot-@SLOT@.sock"
+    conf = KNOT_CONF.format(port=port, directory="@DIRECTORY@", zone=zone, control=control)
+    (place / "knot.conf.in").write_text(conf)
+    script = place / "knot.sh"
+    script.write_text(
+        "#!/bin/sh\n"
+        f"directory=$(mktemp -d {place}/knot.XXXXXX)\n"
+        f'sed "s,@DIRECTORY@,$directory,; s,@SLOT@,$BERTH_SLOT," {place}/knot.conf.in '
+        ">$directory/knot.conf\n"
+        f"exec {program} -c $directory/knot.conf\n"
+    )
+    script.chmod(0o755)
+    return [script]

@@ -46,9 +46,10 @@ class App:
         command = server(place, self.port) if server else [programs.hello, self.port]
         self._good = "exec " + " ".join(map(str, command))
         self.deploy_good()
+        options = [str(each).replace("{port}", str(self.port)) for each in options or BRISK]
         if first:
             first(self)
-        run_options = ["-n", n_workers, "--name", "web", *(options or BRISK)]
+        run_options = ["-n", n_workers, "--name", "web", *options]
         run_options += ["--listen", self.port] if has_listen else []
         self.run = berth_run([*run_options, "--", self.current], tier=tier)
         self.family = Family(self.run)

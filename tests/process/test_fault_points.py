@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 import clients
+import flows
 import procs
 from berthrun import BerthRun, event
 from conftest import REPO, SHARED, STEERED, lack_of, require
@@ -116,6 +117,7 @@ class Life:
         self.listed = [own_port(), own_port()]
         self.path = str(self.place / "socket")
         self.addresses = [*self.listed, own_port(), self.path]
+        self.udp = own_port()
         self._leave_stale_socket()
         self.fault = fault
         env = {"BERTH_FAULT_LOG": str(self.place / "log")}
@@ -130,7 +132,10 @@ class Life:
             *(FAULT_BUILD / "berth", "run", "--json", "--mode", tier.name, "-n", "2"),
             *("--listen", f"127.0.0.1:{exact}", "--listen", str(number)),
             *("--listen", f"unix:{self.path}"),
+            *("--udp-hold", "--quic", str(self.udp)),
             *("--drain", "2s", "--idle-close", "100ms", "--watch", "off", "--undo", "off", "--"),
+            *("/bin/sh", "-c", f'"$0" {self.udp} & exec "$@"'),
+            *(FAULT_BUILD / "tests" / "servers" / "datagrams",),
             *(FAULT_BUILD / "tests" / "servers" / "several", "--even-as", str(NOBODY)),
             *(f"127.0.0.1:{exact}", str(number), f"127.0.0.1:{other}", f"unix:{self.path}"),
         ]
@@ -164,6 +169,9 @@ class Life:
         for address in self.addresses:
             for _ in range(3):
                 assert clients.get_number(address) in workers
+        with flows.flows(self.udp, 3) as each:
+            slots_seen = {flow.ask_until_answered().slot for flow in each}
+        assert slots_seen <= set(slots)
 
     def primary(self):
         found = [pid for pid in children(self.run.pid) if name_of(pid) == "berthd"]

@@ -129,7 +129,61 @@ START_TEST(what_was_claimed_counts_before_any_address)
 }
 END_TEST
 
-START_TEST(datagrams_are_left_to_the_kernel)
+static struct bind_judgement judge_datagrams(const char *text, bool is_starting)
+{
+	struct addr a = tcp(text);
+	struct bind_wish wish = wish_for(&a);
+
+	wish.type = SOCK_DGRAM;
+	wish.is_starting = is_starting;
+	return judge(&wish);
+}
+
+START_TEST(udp_is_apart_from_tcp_and_joined_like_it)
+{
+	struct addr a = tcp("127.0.0.1:8000");
+	struct addr udp = tcp("udp:127.0.0.1:8000");
+	unsigned port;
+
+	(void)port_table_add(&table, &a);
+	port = port_table_add(&table, &udp);
+	ck_assert_int_eq(judge_datagrams("udp:127.0.0.1:8000", false).verdict, BIND_JOIN);
+	ck_assert_uint_eq(judge_datagrams("udp:127.0.0.1:8000", false).port, port);
+	ck_assert_uint_ne(judge_text("127.0.0.1:8000").port, port);
+}
+END_TEST
+
+START_TEST(a_udp_port_is_claimed_by_who_starts_and_left_to_who_serves_already)
+{
+	ck_assert_int_eq(judge_datagrams("udp:0.0.0.0:53", true).verdict, BIND_CLAIM);
+	ck_assert_int_eq(judge_datagrams("udp:0.0.0.0:53", false).verdict, BIND_PASS);
+}
+END_TEST
+
+START_TEST(a_udp_port_that_listen_names_is_claimed_at_any_time)
+{
+	struct addr any_tcp = tcp("53");
+	struct addr any = tcp("udp:53");
+	unsigned port;
+
+	(void)port_table_add(&table, &any_tcp);
+	port = port_table_add(&table, &any);
+	ck_assert_int_eq(judge_datagrams("udp:0.0.0.0:53", false).verdict, BIND_CLAIM);
+	ck_assert_uint_eq(judge_datagrams("udp:0.0.0.0:53", false).port, port);
+}
+END_TEST
+
+START_TEST(multicast_and_broadcast_are_left_to_the_kernel)
+{
+	static const char *const texts[] = { "udp:224.0.0.251:5353", "udp:239.1.2.3:5000",
+					     "udp:255.255.255.255:67", "udp:[ff02::fb]:5353" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		ck_assert_int_eq(judge_datagrams(texts[i], true).verdict, BIND_PASS);
+}
+END_TEST
+
+START_TEST(datagrams_of_other_protocols_are_left_to_the_kernel)
 {
 	struct addr a = tcp("127.0.0.1:8000");
 	struct addr path = tcp("unix:/run/x");
@@ -137,11 +191,14 @@ START_TEST(datagrams_are_left_to_the_kernel)
 
 	(void)port_table_add(&table, &a);
 	wish.type = SOCK_DGRAM;
+	wish.is_starting = true;
 	assert_passes(&wish);
 	wish.type = SOCK_STREAM;
 	a.protocol = IPPROTO_UDP;
 	assert_passes(&wish);
 	wish = wish_for(&path);
+	wish.type = SOCK_DGRAM;
+	assert_passes(&wish);
 	wish.type = SOCK_SEQPACKET;
 	assert_passes(&wish);
 }
@@ -330,7 +387,11 @@ int main(void)
 		another_device_or_v6only_is_another_port,
 		a_port_at_any_address_is_claimed_at_the_address_that_a_worker_names,
 		what_was_claimed_counts_before_any_address,
-		datagrams_are_left_to_the_kernel,
+		udp_is_apart_from_tcp_and_joined_like_it,
+		a_udp_port_is_claimed_by_who_starts_and_left_to_who_serves_already,
+		a_udp_port_that_listen_names_is_claimed_at_any_time,
+		multicast_and_broadcast_are_left_to_the_kernel,
+		datagrams_of_other_protocols_are_left_to_the_kernel,
 		protocols_that_are_not_tcp_are_left_to_the_kernel,
 		port_0_is_left_to_the_kernel,
 		another_network_namespace_is_left_to_the_kernel,

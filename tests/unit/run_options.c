@@ -227,8 +227,8 @@ START_TEST(a_wrong_value_is_named_with_the_way_out)
 {
 	assert_wrong("-n|0|--|x", "-n must be a number from 1 to 1000, or auto, not '0'");
 	assert_wrong("-n|1001|--|x", "-n must be a number from 1 to 1000, or auto, not '1001'");
-	assert_wrong("--policy|rr|--|x",
-		     "there is no policy 'rr': choose round-robin, random-two or hash");
+	assert_wrong("--policy|rr|--|x", "there is no policy 'rr': choose round-robin, random-two, "
+					 "hash, balanced, sticky, weighted or shared");
 	assert_wrong("--mode|fast|--|x", "there is no mode 'fast': choose auto, steered or shared");
 	assert_wrong("--name|Web|--|x", "the name 'Web' must be 1 to 63 of a-z, 0-9, '.', '_' and "
 					"'-', and not begin with '.' or '-'");
@@ -257,9 +257,7 @@ START_TEST(a_wrong_address_is_named_with_the_way_out)
 	assert_wrong("--listen|localhost:80|--|x",
 		     "--listen 'localhost:80' needs a numeric address before its port: write 8000, "
 		     "127.0.0.1:8000 or [::1]:8000");
-	assert_wrong("--listen|8001/udp|--|x",
-		     "--listen '8001/udp' names UDP: only TCP and Unix stream addresses can be "
-		     "listened on");
+	assert_wrong("--listen|8001/udp|--|x", "--listen '8001/udp' names UDP: write udp:8001");
 	assert_wrong("--listen|unix:|--|x",
 		     "--listen 'unix:' needs a path of 1 to 107 bytes: write unix:/path, or "
 		     "unix:@name for an abstract name");
