@@ -31,7 +31,8 @@
 #define ROUND_MAX    16384 /* messages; no channel holds so many */
 #define SPARE_FDS    16    /* never filled: the next primary must be startable */
 #define UNSET        (-1)
-#define HOW_MAX      64
+#define JSON_LINE \
+	"{\"ts\":\"%s\",\"level\":\"warning\",\"event\":\"keeper_says\",\"message\":\"%s\"}\n"
 
 /* What a primary has been told, and so what it is told next. */
 struct told {
@@ -56,6 +57,7 @@ static struct keeper {
 	struct kept kept;
 	struct primary primary;
 	char **argv;
+	bool is_json;        /* what we say, as all that berth says */
 	sigset_t mask;       /* as we were started, for primaries */
 	struct rlimit files; /* the same */
 	int signal_fd, program_fd;
@@ -74,15 +76,22 @@ static const struct primary no_primary = {
 static char channel_entry[] = KEEPER_CHANNEL_VARIABLE "=2147483647";
 
 /* Without stdio's streams: they allocate, and wait. */
-void keeper_say_line(const char *format, ...)
+void keeper_say(const char *format, ...)
 {
 	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
-	char line[512];
+	char text[512], line[sizeof(text) + 128], when[CLOCK_TEXT_MAX];
 	va_list values;
 
 	va_start(values, format);
-	(void)vsnprintf(line, sizeof(line), format, values);
+	(void)vsnprintf(text, sizeof(text), format, values);
 	va_end(values);
+	for (char *c = text; *c; c++)
+		if (*c < ' ' || *c == '"' || *c == '\\')
+			*c = '?'; /* ends no line, and no text of JSON */
+	if (keeper.is_json)
+		(void)snprintf(line, sizeof(line), JSON_LINE, clock_wall_text(when), text);
+	else
+		(void)snprintf(line, sizeof(line), "berth: %s\n", text);
 	if (poll(&err, 1, 0) > 0 && err.revents & POLLOUT)
 		(void)!write(STDERR_FILENO, line, strlen(line));
 }
@@ -264,7 +273,7 @@ static void follow(struct keeper *k)
 	struct primary *p = &k->primary;
 	const char *next = "ports and workers are kept; starting another";
 	unsigned pause_ms = 0;
-	char how[HOW_MAX] = "how is not known: it was not this keeper's child";
+	char how[64] = "how is not known: it was not this keeper's child";
 
 	do {
 		p->told.refusal.type = 0; /* nobody is there to read it */
@@ -458,6 +467,8 @@ int keeper_run(char **argv, int adopt_fd)
 	int r;
 
 	k->argv = argv;
+	for (char **word = argv; *word && strcmp(*word, "--") != 0; word++)
+		k->is_json |= strcmp(*word, "--json") == 0;
 	k->next_fd = k->previous_fd = NO_FD;
 	k->program_fd = open(argv[0], O_RDONLY | O_CLOEXEC);
 	r = k->program_fd < 0 ? -errno : set_up(k);
