@@ -171,7 +171,7 @@ class Bench:
         with p.echo_under_berth(4) as fleet:
             args = [*load, "--seconds", self.seconds]
             ns = measure.program_ns("flow_by_queue", lambda: measure.run_load(p, fleet, *args))
-        yield Figure("datagrams", "the program, for each datagram", ns, "ns")
+        yield Figure("datagrams", "the program, for each datagram", ns, "ns", detail="with the kernel's measuring of it")
 
     def memory(self):
         """The primary's memory with few and with many workers."""

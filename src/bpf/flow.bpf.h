@@ -60,7 +60,8 @@ struct {
 } flow_ids SEC(".maps");
 
 /*
- * How much waits at a berth. A worker that has tied its socket to one peer gets
+ * How much waits at a berth. Whatever it is, it ends a turn: a flow may last for long,
+ * and several in one turn would be with one worker for as long. A worker that has tied its socket to one peer gets
  * nothing from others, and so it's closed to them.
  */
 static __always_inline __u32 datagrams_seen(__u32 berth)
@@ -74,7 +75,7 @@ static __always_inline __u32 datagrams_seen(__u32 berth)
 	if (socket->__sk_common.skc_state == SOCKET_CONNECTED)
 		return QUEUE_CLOSED;
 	bytes = (__u32)socket->sk_backlog.rmem_alloc.counter;
-	return (bytes >> DATAGRAM_UNIT_LOG) + (bytes != 0);
+	return bytes ? (bytes >> DATAGRAM_UNIT_LOG) + CHOOSE_TURN_QUEUE_MAX : 0;
 }
 
 /* Balanced looks at queues alone: of flows nobody knows whether they live. */

@@ -79,18 +79,6 @@ static int begin(struct ports *p, struct flow_fds *fds)
 	return 0;
 }
 
-static int load(struct ports *p)
-{
-	struct flow_fds fds = { NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
-	int r = steer_load_flows(p->steer, p->config->udp_flows, &fds);
-
-	if (r == 0)
-		r = begin(p, &fds);
-	if (r == 0)
-		datagrams_store(p);
-	return r;
-}
-
 void datagrams_store(const struct ports *p)
 {
 	const struct flow_fds *fds;
@@ -118,6 +106,20 @@ static int show_berths(const struct ports *p)
 			r = flows_show_berth(p->datagrams->flows, b->index);
 	}
 	return r;
+}
+
+static int load(struct ports *p)
+{
+	struct flow_fds fds = { NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
+	int r = steer_load_flows(p->steer, p->config->udp_flows, &fds);
+
+	if (r == 0)
+		r = begin(p, &fds);
+	if (r < 0)
+		return r;
+	datagrams_store(p);
+	/* There are some where a predecessor has died before a new keeper had all of these. */
+	return show_berths(p);
 }
 
 int datagrams_resume(struct ports *p)

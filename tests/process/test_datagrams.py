@@ -549,6 +549,18 @@ def test_a_multicast_group_reaches_every_worker_that_joined(serve, steered):
     run.stop()
 
 
+def test_a_broadcast_reaches_every_worker(serve, steered):
+    port = free_port()
+    run = serve(port, tier=steered, address="0.0.0.0")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(5)
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sender.sendto(b"to all", ("127.255.255.255", port))
+        answers = {int(sender.recv(100).split()[0]) for _ in range(N_WORKERS)}
+    assert answers == {1, 2, 3, 4}
+    run.stop()
+
+
 def test_timestamps_that_a_worker_asked_for_come(serve, steered):
     port = free_port()
     run = serve(port, "stamp", tier=steered, n_workers=2)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import apps
 import clients
+import flows
 import procs
 import pytest
 from berthrun import event
@@ -95,6 +96,29 @@ def test_a_file_with_capabilities_steers_for_an_ordinary_user(
     run.wait_for(said)
     run.wait_listening(3)
     assert sorted(clients.tally(port, 30).values()) == [10, 10, 10]
+    run.stop()
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [[CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON], [CAP_BPF, CAP_NET_ADMIN]],
+    ids=["all", "without_perfmon"],
+)
+def test_so_it_does_with_datagrams(berth_run, programs, place, steered, rights):
+    for name in BERTH_PROGRAMS:
+        shutil.copy(Path(programs.berth).with_name(name), place / name)
+    give_rights(place / "berthd", rights)
+    port = flows.free_port()
+    command = [programs.datagrams, port]
+    run = berth_run(["-n", 2, "--", *command], user="nobody", program=place / "berth")
+    run.wait_listening(2)
+    with flows.flows(port, 10) as each:
+        before = [flow.ask() for flow in each]
+        assert sorted(answer.slot for answer in before) == [1] * 5 + [2] * 5
+        assert [flow.ask().pid for flow in each] == [answer.pid for answer in before]
+        procs.kill_quietly(before[0].pid)
+        procs.wait_until_gone(before[0].pid)
+        assert each[0].ask_until_answered().pid != before[0].pid
     run.stop()
 
 
