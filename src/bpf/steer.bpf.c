@@ -21,56 +21,10 @@
 
 #include "bpf/abi.h"
 #include "bpf/choose.h"
+#include "bpf/kernel.bpf.h"
 
 #define FAMILY_INET6      10 /* AF_INET6; the headers that name it are not for BPF */
 #define CLOSED_BERTHS_MAX 8  /* closed berths met before the anchor has to do */
-
-/* What we read of the kernel's structures; CO-RE finds where they really are. */
-#define KERNEL_TYPE __attribute__((preserve_access_index))
-
-typedef struct {
-	__s64 counter;
-} KERNEL_TYPE atomic64_t;
-
-typedef struct {
-	atomic64_t refcnt; /* one less than there are */
-} KERNEL_TYPE file_ref_t;
-
-struct file {
-	file_ref_t f_ref;
-} KERNEL_TYPE;
-
-struct file___before_6_13 {
-	atomic64_t f_count;
-} KERNEL_TYPE;
-
-struct socket {
-	struct file *file;
-} KERNEL_TYPE;
-
-struct sock {
-	__u32 sk_ack_backlog;
-	struct socket *sk_socket;
-} KERNEL_TYPE;
-
-typedef struct {
-	int counter;
-} KERNEL_TYPE atomic_t;
-
-struct request_sock_queue {
-	atomic_t qlen; /* handshakes that have yet to end */
-} KERNEL_TYPE;
-
-struct inet_connection_sock {
-	struct request_sock_queue icsk_accept_queue;
-} KERNEL_TYPE;
-
-struct reuseport_array {
-	struct sock *ptrs[0];
-} KERNEL_TYPE;
-
-/* Weak: where the kernel lacks it, steer_by_turn still loads. */
-extern void *bpf_rdonly_cast(void *object, __u32 btf_id) __ksym __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY);
