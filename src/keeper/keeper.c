@@ -467,7 +467,7 @@ int keeper_run(char **argv, int adopt_fd)
 	int r;
 
 	k->argv = argv;
-	for (char **word = argv; *word && strcmp(*word, "--") != 0; word++)
+	for (char **word = argv + 1; *word && strcmp(*word, "--") != 0; word++)
 		k->is_json |= strcmp(*word, "--json") == 0;
 	k->next_fd = k->previous_fd = NO_FD;
 	k->program_fd = open(argv[0], O_RDONLY | O_CLOEXEC);
