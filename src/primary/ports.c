@@ -7,7 +7,6 @@
 #include "base/own.h"
 #include "core/seats.h"
 #include "os/peek.h"
-#include "os/sock_udp.h"
 #include "primary/anchor.h"
 #include "primary/berths.h"
 #include "primary/datagrams.h"

@@ -51,6 +51,7 @@ struct following {
 	int64_t began_ms;
 	int64_t heard_ms;
 	int64_t timeout_ms; /* 0: none */
+	size_t n_stages;    /* that were printed */
 };
 
 /* --- one look ------------------------------------------------------------------------ */
@@ -73,6 +74,30 @@ static void finish(struct following *f, enum client_exit code)
 	f->code = code;
 }
 
+/* What a drain that goes well comes through, in this order. */
+static const struct stage {
+	const char *state;
+	const char *text;
+} stages[] = {
+	{ "starting", "another worker comes up" },
+	{ "draining", "it serves; the old one's clients may finish" },
+	{ "done", "the old one has left" },
+};
+
+#define N_STAGES (sizeof(stages) / sizeof(stages[0]))
+
+/* Also those that were over before we asked. */
+static void print_stages(struct following *f, json_int_t slot, const char *state)
+{
+	size_t reached = 0;
+
+	while (reached < N_STAGES && strcmp(stages[reached].state, state) != 0)
+		reached++;
+	for (; reached < N_STAGES && f->n_stages <= reached; f->n_stages++)
+		(void)printf("%7.1f s  slot %" JSON_INTEGER_FORMAT ": %s\n", since_s(f), slot,
+			     stages[f->n_stages].text);
+}
+
 static void print_state(struct following *f, const json_t *drain, const char *state)
 {
 	const json_int_t slot = words_number(drain, "slot");
@@ -87,11 +112,7 @@ static void print_state(struct following *f, const json_t *drain, const char *st
 			     ": the old worker goes on, the new one %s\n",
 			     since_s(f), slot, words_shown(words_text(drain, "message"), shown));
 	} else {
-		(void)printf("%7.1f s  slot %" JSON_INTEGER_FORMAT ": %s\n", since_s(f), slot,
-			     strcmp(state, "starting") == 0   ? "another worker comes up"
-			     : strcmp(state, "draining") == 0 ? "it serves; the old one's clients "
-								"may finish"
-							      : "the old one has left");
+		print_stages(f, slot, state);
 	}
 	(void)fflush(stdout);
 }

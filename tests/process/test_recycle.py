@@ -331,6 +331,8 @@ def test_a_worker_that_stands_still_is_shown_thread_by_thread_and_replaced(
     run.wait_listening(3)
     slot, victim = sorted(run.workers().items())[1]
     os.kill(victim, signal.SIGSTOP)
+    # Before that it may still take a client out of its queue, who would be lost with it.
+    procs.wait_until(lambda: procs.state_of(victim) == "T", "the worker stands still")
     patience = Patience(port)
     # Only where others have moved on does one hang: so somebody has to come.
     while not run.matching(event("worker_hung")):
