@@ -158,7 +158,7 @@ def test_a_port_that_a_stranger_has_is_an_error_that_names_it(berth_run, program
     with bound(0) as stranger:
         port = stranger.getsockname()[1]
         run = berth_run(["-n", 1, "--", programs.datagrams, port], tier=tier)
-        (line,) = run.wait_for(event("bind_failed"))
+        line, *_ = run.wait_for(event("bind_failed"))
         assert f"port {port}/udp is held by" in line.text, line.text
         assert str(os.getpid()) in line.text or tier.user, line.text
     run.wait_listening(1)
