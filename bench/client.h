@@ -37,6 +37,7 @@ struct client_rules {
 struct client {
 	struct client *prev, *next; /* its list is the owner's */
 	uint64_t start_ns;          /* when its request was meant to start */
+	uint64_t begun_ns;          /* when it did, which may be late */
 	uint64_t due_ns;            /* when it's next, or no longer, to be waited for */
 	int fd;
 	enum client_state state;

@@ -206,11 +206,14 @@ class Deployed(Fleet):
 
 
 class Berth(Deployed):
-    """With short times, as befits clients that pause for 0.1 s, and no look-out afterwards."""
+    """With short times, as befits clients that pause for 0.1 s, and no look-out afterwards.
+
+    It alone of all here has a probe: the others take a version that says 500 for a good one.
+    """
 
     def command(self):
         options = ["--name", f"bench-{self.port}", "--drain", "5s", "--idle-close", "20ms"]
-        options += ["--watch", "off", "--undo", "off", "--ready-timeout", "2s"]
+        options += ["--watch", "off", "--undo", "off", "--ready-timeout", "2s", "--probe", "http:/"]
         return [self.build / "berth", "run", "-n", N_WORKERS, *options, "--", *self.server()]
 
     def reload_command(self):

@@ -38,12 +38,8 @@ NO_EVENT = "no event"
 
 
 def is_promised(fleet, what):
-    """Whether berth says that no request fails of it.
-
-    A killed worker takes along what it was at. That a version says 500 can only be seen by
-    asking it, and it isn't asked here.
-    """
-    return isinstance(fleet, Berth) and "kill" not in what and SAYS_500 not in what
+    """Whether berth says that no request fails of it. A killed worker takes along what it was at."""
+    return isinstance(fleet, Berth) and "kill" not in what
 
 
 class Load:

@@ -8,7 +8,7 @@ _berth_command_at() {
 
 	while [ "$i" -lt "$COMP_CWORD" ]; do
 		case ${COMP_WORDS[i]} in
-		-n | --name | --listen | --policy | --mode | --unique | --private | --env | \
+		-n | --name | --listen | --policy | --weights | --mode | --unique | --private | --env | \
 			--stop-signal | --stop-timeout | --backlog | --ready-timeout | --drain | --idle-close | --watch | --undo | --max-surge | \
 			--max-unavailable | --probe | --probe-interval | --probe-timeout | --probe-failures | \
 			--max-memory | --max-age | --max-connections | --hang-timeout | --max-restarts | \
@@ -29,13 +29,13 @@ _berth_command_at() {
 _berth_values() {
 	case $1 in
 	-n) printf '%s\n' auto ;;
-	--policy) printf '%s\n' round-robin random-two hash shared ;;
+	--policy) printf '%s\n' round-robin balanced sticky weighted random-two hash shared ;;
 	--mode) printf '%s\n' auto steered shared ;;
 	--stop-signal) printf '%s\n' TERM INT QUIT HUP USR1 USR2 KILL WINCH ;;
 	--listen) printf '%s\n' 127.0.0.1: 0.0.0.0: '[::]:' udp: unix:/ ;;
 	--probe) printf '%s\n' http:/ tcp exec: ;;
 	--ready-timeout | --idle-close | --watch | --undo | --hang-timeout) printf '%s\n' off ;;
-	--name | --unique | --private | --env | --stop-timeout | --backlog | --drain | --max-surge | \
+	--name | --weights | --unique | --private | --env | --stop-timeout | --backlog | --drain | --max-surge | \
 		--max-unavailable | --probe-interval | --probe-timeout | --probe-failures | \
 		--max-memory | --max-age | --max-connections | --max-restarts | --stop-exit-codes | \
 		--quic | --udp-flows | --udp-idle) ;;
@@ -45,7 +45,7 @@ _berth_values() {
 
 _berth_run() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} at values
-	local options="-n --name --listen --policy --mode --unique --private --env --stop-signal
+	local options="-n --name --listen --policy --weights --mode --unique --private --env --stop-signal
 		--stop-timeout --ready-timeout --probe --probe-interval --probe-timeout --probe-failures
 		--notify --drain --idle-close --watch --undo --max-surge --max-unavailable --max-memory
 		--max-age --max-connections --hang-timeout --max-restarts --stop-exit-codes --backlog
@@ -96,7 +96,7 @@ _berth_client() {
 
 _berth() {
 	local word=${COMP_WORDS[COMP_CWORD]} verbs='run ps describe ports events start stop restart
-		reload undo kill scale upgrade why doctor'
+		reload undo drain kill scale upgrade why doctor'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -111,7 +111,7 @@ _berth() {
 	describe | ports | start | kill | scale) _berth_client '--name --json --help -h' ;;
 	events) _berth_client '--name --follow --after --json --help -h' ;;
 	stop) _berth_client '--name --now --timeout --json --help -h' ;;
-	restart) _berth_client '--name --timeout --json --help -h' ;;
+	drain | restart) _berth_client '--name --timeout --json --help -h' ;;
 	upgrade) _berth_client '--name --binary --json --help -h' ;;
 	why) mapfile -t COMPREPLY < <(compgen -W '--json --help -h' -- "$word") ;;
 	doctor) mapfile -t COMPREPLY < <(compgen -W '--all --json --help -h' -- "$word") ;;

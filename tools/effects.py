@@ -38,11 +38,12 @@ HARMLESS = re.compile(
     | pipe2 | poll | epoll_\w+ | socket(pair)? | get\w+ | isatty | sysconf | sched_\w+
     | clock_gettime | gmtime_r | process_vm_readv | recv(from)? | waitpid | execve? | execv
     | ioctl | syscall | prctl | setfs[ug]id | setrlimit | setsid | sig\w+ | umask | seccomp_\w+
-    | dl(open|sym|close) | bpf_object__\w+
+    | bpf_link_create | dl(open|sym|close) | bpf_object__\w+ | bpf_link__\w+
     | bpf_map__\w+ | bpf_program__\w+ | bpf_map_lookup_(elem | batch) | bpf_obj_get_info_by_fd
     | bpf_prog_test_run_opts | libbpf_set_print | ring_buffer__(new|free|epoll_fd)
     | uv_(?!spawn)\w+ | curl_(easy|slist|global)_\w+ | curl_multi_(?!socket_action)\w+
     | SYS_(capget|pidfd_open|pidfd_getfd|setgroups) | SECCOMP_IOCTL_NOTIF_ID_VALID | TIOCGDEV
+    | SIOC(IN|OUT)Q
     | F_(GETF[DL]|SETFD|DUPFD_CLOEXEC|ADD_SEALS|GET_SEALS) | ctype\w+ | inet_[np]to[np]
     | json_(?!dumpf|dump_file|load)\w+""",
     re.VERBOSE,
@@ -53,11 +54,11 @@ EXEMPT = {
     "os/sink.c": "the output has a journal, and a test of its own",
     "os/bind_try.c": "asks: nothing is left of it",
     "os/diag_dump.c": "asks",
-    "os/sock_diag.c": "asks",
     "os/worker_try.c": "asks: both children have ended when it returns",
     "os/sock.c:sock_unix_is_alive": "asks",
     "os/command.c": "it ends with us",
     "os/filter.c:has_killable_wait": "asks",
+    "os/resets.c": "the marks end with us, and so does the counting",
     "os/rights.c": "whoever calls it has the point",
     "os/spawn.c:fail": "runs in the child",
     "os/spawn.c:run_child": "runs in the child",

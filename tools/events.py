@@ -3,14 +3,16 @@
 
 usage: events.py SOURCES MANUAL
 
-An event is the first text behind the level of a message, or behind `fail(p, ...`,
-in a C file below SOURCES. The section JSON of MANUAL lists them: "- *name*: ...".
+An event is the first text behind the level of a message, or behind `fail(p, ...`
+or `\\"event\\":`, in a C file below SOURCES. The section JSON of MANUAL lists them: "- *name*: ...".
 """
 import pathlib
 import re
 import sys
 
-EVENT = re.compile(r'(?:\bMESSAGE_(?:INFO|WARNING|ERROR),|\bfail\(p,)[^;"]*"([a-z_]+)"')
+EVENT = re.compile(
+    r'(?:(?:\bMESSAGE_(?:INFO|WARNING|ERROR),|\bfail\(p,)[^;"]*|\\"event\\":\\)"([a-z_]+)(?:"|\\")'
+)
 LISTED = re.compile(r"^- ((?:\*[a-z_]+\*(?:, )?)+):", re.MULTILINE)
 
 

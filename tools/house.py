@@ -5,8 +5,8 @@ usage: house.py PAGE
 
 In PAGE a heading such as "### src/base/" opens a room, and each line
 "- `file.c`: ..." below it is a file there ("`a.[ch]`" is a.c and a.h). Every
-room of src/ and every C file in it must stand on the page, and the reverse. A
-file that the text mentions as `room/file.c` must exist too.
+room of src/ and every C file in it must stand on the page, once, and the
+reverse. A file that the text mentions as `room/file.c` must exist too.
 """
 import pathlib
 import re
@@ -18,7 +18,7 @@ MENTION = re.compile(r"`(\w+/\w+\.[ch])`")
 
 
 def files_on_page(text):
-    found, room = set(), None
+    found, room = [], None
     for line in text.splitlines():
         if line.startswith("#"):
             match = ROOM.match(line)
@@ -26,7 +26,7 @@ def files_on_page(text):
         elif room and (match := FILE.match(line)):
             for name in re.findall(r"`([^`]+)`", match[1]):
                 stem, both, _ = name.partition(".[ch]")
-                found |= {f"{room}/{stem}.{end}" for end in "ch"} if both else {f"{room}/{name}"}
+                found += [f"{room}/{stem}.{end}" for end in "ch"] if both else [f"{room}/{name}"]
     return found
 
 
@@ -37,13 +37,17 @@ def files_in_tree(root):
 def main(page):
     page = pathlib.Path(page)
     text = page.read_text()
-    told = files_on_page(text) | {f"src/{name}" for name in MENTION.findall(text)}
+    listed = files_on_page(text)
+    twice = {name for name in listed if listed.count(name) > 1}
+    told = set(listed) | {f"src/{name}" for name in MENTION.findall(text)}
     real = files_in_tree(page.resolve().parent.parent)
     for name in sorted(real - told):
         print(f"{page}: {name} does not stand there")
     for name in sorted(told - real):
         print(f"{page}: {name} stands there and does not exist")
-    return told != real
+    for name in sorted(twice):
+        print(f"{page}: {name} stands there more than once")
+    return told != real or bool(twice)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,18 @@
 #define STEER_BERTHS_MAX       16384 /* berths of one primary, anchors included */
 #define STEER_SEATS_MAX        1024  /* berths of one port */
 #define STEER_NEWS_BYTES       4096  /* of the ring by which the program calls the primary */
-#define STEER_PROBES_MAX       16    /* connections of the primary's own that are on their way */
+#define STEER_MOVED_MAX        65536 /* live connections that were handed on */
+#define STEER_WEIGHT_MAX       1000
+#define STEER_PROBES_MAX       16 /* connections of the primary's own that are on their way */
 #define STEER_CACHE_LINE_BYTES 64
 
 enum steer_policy {
 	STEER_ROUND_ROBIN,
 	STEER_RANDOM_TWO,
 	STEER_HASH,
+	STEER_BALANCED,
+	STEER_STICKY,
+	STEER_WEIGHTED,
 };
 
 /*
@@ -56,22 +61,48 @@ struct steer_port {
 	__u32 policy;  /* enum steer_policy */
 	__u32 is_busy; /* a connection has come since the primary last saw none come */
 	__u32 canary; /* 1 + index of the berth that has a share, whether it has a seat or not; 0: none */
-	__u32 share;    /* of all new connections, in 2^32nds */
-	__u32 n_probes; /* places in use, of the following */
-	__u32 unused;
+	__u32 share;     /* of all new connections, in 2^32nds */
+	__u32 n_probes;  /* places in use, of the following */
+	__u32 is_ending; /* the anchor has been taken away: what no berth takes is refused */
 	struct steer_probe probes[STEER_PROBES_MAX];
 	__u64 to_anchor; /* connections that no berth could take */
 	__u64 refused;   /* neither a berth nor the anchor could */
 	/* what follows is written with every turn: it has a cache line of its own */
-	__u32 turn __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
-	__u32 holder;        /* the place whose turn it is */
-	__u64 turn_began_ns; /* on the kernel's monotonic clock */
+	__u32 turn __attribute__((aligned(STEER_CACHE_LINE_BYTES))); /* weighted: the latest pass */
+	__u32 holder;      /* the place whose turn it is */
+	__u64 steered;     /* new connections sent to berths */
+	__u64 migrated;    /* connections that closing listeners handed on to berths */
+	__u64 from_anchor; /* of those, the anchor's */
+	__u64 turn_began_ns; /* on the kernel's monotonic clock; balanced: the last connection's time */
 	__u64 seats[STEER_SEATS_MAX] __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
 };
 
 struct steer_berth {
-	__u64 steered;     /* new connections sent here */
-	__u64 migrated_in; /* connections that a closing listener handed on */
+	__u64 steered;      /* new connections sent here */
+	__u64 migrated_in;  /* connections that a closing listener handed on */
+	__u64 migrated_out; /* connections that this one handed on when it closed */
+	__s64 live;     /* connections that the worker has not let go of, its queue's included */
+	__u64 listener; /* cookie of the socket that all this is about */
+	__u32 slot;     /* sticky: clients stay with it, whoever is there */
+	__u32 weight;   /* weighted: its part of all, 1 to STEER_WEIGHT_MAX */
+	__u32 pass;     /* weighted: rises with each connection, the faster the less weight */
 } __attribute__((aligned(STEER_CACHE_LINE_BYTES)));
+
+#define STEER_ANCHOR 0xffffffffffffffffull /* the listener is an anchor */
+
+/* What the kernel keeps with a listening socket, and copies into each of its connections. */
+struct steer_mark {
+	__u64 listener; /* its cookie: tells one opening of the berth from the next; or: */
+	__u32 berth;    /* index */
+	__u32 is_live;  /* of a connection: it's counted */
+};
+
+/* What a listening socket may be marked with, for the program that counts resets. */
+enum resets_mark {
+	RESETS_OF_CANARY,
+	RESETS_OF_OTHERS,
+};
+
+#define RESETS_MARKS (RESETS_OF_OTHERS + 1)
 
 #endif

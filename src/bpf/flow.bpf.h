@@ -13,10 +13,6 @@
 #define DATAGRAM_UNIT_LOG 10 /* a queue is measured in KiB: a small datagram takes about one */
 #define SOCKET_CONNECTED  1  /* TCP_ESTABLISHED, which is what a connected UDP socket is, too */
 
-typedef struct {
-	__s32 counter;
-} KERNEL_TYPE atomic_t;
-
 struct sock_common {
 	volatile unsigned char skc_state;
 } KERNEL_TYPE;
@@ -82,9 +78,19 @@ static __always_inline __u32 datagrams_seen(__u32 berth)
 	return bytes ? (bytes >> DATAGRAM_UNIT_LOG) + CHOOSE_TURN_QUEUE_MAX : 0;
 }
 
+/* Balanced looks at queues alone: of flows nobody knows whether they live. */
+static __always_inline __u32 rank_datagrams(__u32 berth, const struct choose_scan *scan)
+{
+	__u32 queue = datagrams_seen(berth);
+
+	if (queue == QUEUE_CLOSED || scan->policy <= STEER_BALANCED)
+		return queue;
+	return steer_rank(berth, scan->policy, scan->key, queue);
+}
+
 static long look_by_datagrams(__u32 t, void *scan)
 {
-	return choose_look(scan, t, datagrams_seen);
+	return choose_look(scan, t, rank_datagrams);
 }
 
 /* One datagram on its way. */
@@ -187,7 +193,7 @@ static __always_inline void begin_flow(struct flow_way *way, __u64 now_ns, int i
 	struct flow_berth *b = bpf_map_lookup_elem(&flow_berths, &way->index);
 	struct flow f = { .seen_ns = now_ns };
 
-	count(way->index, 0);
+	count(way->md, way->port, way->index);
 	if (!b)
 		return;
 	add_one(&b->datagrams);
@@ -252,6 +258,7 @@ static __always_inline long try_for_flow(struct flow_way *way, choose_queue_fn *
 {
 	struct choose_input in = {
 		.hash = way->md->hash,
+		.source = number_of(way->key.source),
 		.random = bpf_get_prandom_u32(),
 		.now_ns = bpf_ktime_get_ns(),
 	};

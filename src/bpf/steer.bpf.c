@@ -53,6 +53,18 @@ struct sock {
 	struct socket *sk_socket;
 } KERNEL_TYPE;
 
+typedef struct {
+	int counter;
+} KERNEL_TYPE atomic_t;
+
+struct request_sock_queue {
+	atomic_t qlen; /* handshakes that have yet to end */
+} KERNEL_TYPE;
+
+struct inet_connection_sock {
+	struct request_sock_queue icsk_accept_queue;
+} KERNEL_TYPE;
+
 struct reuseport_array {
 	struct sock *ptrs[0];
 } KERNEL_TYPE;
@@ -89,6 +101,8 @@ struct {
 	__type(key, __u32);
 	__type(value, struct steer_berth);
 } steer_berths SEC(".maps");
+
+#include "bpf/live.bpf.h"
 
 /*
  * Words that call the primary: which berth they are about doesn't matter, it
@@ -152,6 +166,49 @@ static __always_inline __u32 queue_unseen(__u32 berth)
 	return berth < STEER_BERTHS_MAX ? QUEUE_UNKNOWN : QUEUE_CLOSED;
 }
 
+static __always_inline __u32 handshakes_at(struct sock *socket)
+{
+	struct inet_connection_sock *listener =
+		bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct inet_connection_sock));
+
+	return listener->icsk_accept_queue.qlen.counter;
+}
+
+/*
+ * What the policy compares, of a berth that is open: see choose_rank(). No part of
+ * those that call it, so that the verifier looks at it once, and not on each way
+ * that leads here.
+ */
+__attribute__((noinline)) __u32 steer_rank(__u32 berth, __u32 policy, __u32 key, __u32 queue)
+{
+	struct steer_berth *b = bpf_map_lookup_elem(&steer_berths, &berth);
+
+	return b ? choose_rank(b, policy, key, queue) : QUEUE_CLOSED;
+}
+
+static __always_inline __u32 rank_seen(__u32 berth, const struct choose_scan *scan)
+{
+	struct sock *socket = socket_at(berth);
+	__u32 key = scan->key;
+
+	if (!socket || holders_of(socket) <= 1)
+		return QUEUE_CLOSED;
+	if (scan->policy < STEER_BALANCED)
+		return socket->sk_ack_backlog;
+	if (scan->policy == STEER_BALANCED)
+		key = handshakes_at(socket);
+	return steer_rank(berth, scan->policy, key, socket->sk_ack_backlog);
+}
+
+static __always_inline __u32 rank_unseen(__u32 berth, const struct choose_scan *scan)
+{
+	if (berth >= STEER_BERTHS_MAX)
+		return QUEUE_CLOSED;
+	if (scan->policy < STEER_BALANCED)
+		return QUEUE_UNKNOWN;
+	return steer_rank(berth, scan->policy, scan->key, QUEUE_UNKNOWN);
+}
+
 static __always_inline struct steer_port *port_of(struct sk_reuseport_md *md)
 {
 	struct steer_key key = {};
@@ -177,17 +234,22 @@ static __always_inline struct steer_port *port_of(struct sk_reuseport_md *md)
 	return id ? bpf_map_lookup_elem(&steer_ports, id) : NULL;
 }
 
-static __always_inline void count(__u32 index, int is_migrating)
+static __always_inline void count(struct sk_reuseport_md *md, struct steer_port *port, __u32 index)
 {
 	struct steer_berth *b = bpf_map_lookup_elem(&steer_berths, &index);
 
 	if (!b)
 		return;
-	if (!is_migrating) {
+	if (port->policy == STEER_WEIGHTED)
+		choose_charge(port, b);
+	if (!md->migrating_sk) {
 		__sync_fetch_and_add(&b->steered, 1);
+		__sync_fetch_and_add(&port->steered, 1);
 		return;
 	}
 	__sync_fetch_and_add(&b->migrated_in, 1);
+	__sync_fetch_and_add(&port->migrated, 1);
+	move_connection(md, port, index, b);
 	/* The kernel puts it into the queue there, but wakes nobody: the primary must. */
 	call_primary(index);
 }
@@ -219,12 +281,38 @@ typedef long loop_fn(__u32 t, void *context);
 
 static long look_by_queue(__u32 t, void *scan)
 {
-	return choose_look(scan, t, queue_seen);
+	return choose_look(scan, t, rank_seen);
 }
 
 static long look_by_turn(__u32 t, void *scan)
 {
-	return choose_look(scan, t, queue_unseen);
+	return choose_look(scan, t, rank_unseen);
+}
+
+/* Of an address of version 6; of one of version 4 in the first word. */
+static __always_inline __u32 number_of(const __u32 words[4])
+{
+	return choose_mix(choose_mix(choose_mix(words[0]) ^ words[1]) ^ words[2]) ^ words[3];
+}
+
+/*
+ * A number of the source address alone. What has no packet that we could read
+ * has been with a worker already, and goes by its flow.
+ */
+static __always_inline __u32 source_of(struct sk_reuseport_md *md)
+{
+	__u32 words[4] = {};
+
+	if (md->migrating_sk)
+		return md->hash;
+	if (md->eth_protocol == bpf_htons(ETH_P_IP)) {
+		if (bpf_skb_load_bytes_relative(md, 12, words, sizeof(words[0]), BPF_HDR_START_NET))
+			return md->hash;
+		return number_of(words);
+	}
+	if (bpf_skb_load_bytes_relative(md, 8, words, sizeof(words), BPF_HDR_START_NET))
+		return md->hash;
+	return number_of(words);
 }
 
 /* Sends the connection to the berth that is chosen; 1 when there's nothing more to try. */
@@ -236,11 +324,14 @@ static __always_inline long try_berth(struct passage *way, choose_queue_fn *queu
 		.now_ns = bpf_ktime_get_ns(),
 	};
 	struct choose_scan scan;
-	__u32 n_turns = choose_begin(way->port, &in, queue, &scan);
+	__u32 n_turns;
 	__u64 seat;
 	__u32 index;
 	__u32 i;
 
+	if (way->port->policy == STEER_STICKY)
+		in.source = source_of(way->md);
+	n_turns = choose_begin(way->port, &in, queue, &scan);
 	bpf_loop(n_turns, look, &scan, 0);
 	i = choose_end(way->port, &scan);
 	seat = choose_seat_at(way->port, i);
@@ -248,7 +339,7 @@ static __always_inline long try_berth(struct passage *way, choose_queue_fn *queu
 	if (!seat)
 		return 1;
 	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) == 0) {
-		count(index, way->md->migrating_sk != NULL);
+		count(way->md, way->port, index);
 		way->is_done = 1;
 		return 1;
 	}
@@ -299,7 +390,7 @@ static __always_inline void try_canary(struct passage *way)
 		return;
 	if (bpf_sk_select_reuseport(way->md, &steer_sockets, &index, 0) != 0)
 		return;
-	count(index, 0);
+	count(way->md, way->port, index);
 	way->is_done = 1;
 }
 
@@ -328,6 +419,14 @@ static __always_inline int pass_to_anchor(struct passage *way)
 		__asm__ volatile("" : : : "memory");
 		return SK_PASS;
 	}
+	/*
+	 * Nobody holds an anchor: primary and keeper have died. The copies of berths'
+	 * sockets are gone with them, so whoever holds one now is the worker.
+	 */
+	if (!way->port->is_ending)
+		bpf_loop(CLOSED_BERTHS_MAX, try_by_turn, way, 0);
+	if (way->is_done)
+		return SK_PASS;
 	__sync_fetch_and_add(&way->port->refused, 1);
 	return SK_DROP;
 }

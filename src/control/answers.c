@@ -103,6 +103,7 @@ static json_t *list_events(const struct answers_call *call, uint64_t after)
 	uint64_t n_lost_of_all = 0, n_lost, number;
 	json_t *event;
 
+	after = call->ops->reach(call->data, after);
 	while ((event = call->ops->event(call->data, after, &number, &n_lost))) {
 		(void)json_array_append_new(array, event);
 		n_lost_of_all += n_lost;
@@ -161,15 +162,17 @@ struct answer answers_reload(const struct answers_call *call)
 struct answer answers_undo(const struct answers_call *call)
 {
 	char text[CONTROL_TEXT_MAX] = "";
+	const char *answer = "";
 	uint64_t id = 0;
 	int err;
 
 	if (!requests_read_nothing(call->body, text))
 		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
-	err = call->ops->undo(call->data, call->who, &id, text);
+	err = call->ops->undo(call->data, call->who, &id, &answer, text);
 	if (err)
 		return failed(err, text);
-	return done(STATUS_ACCEPTED, json_pack("{s:I}", "reload", (json_int_t)id));
+	return done(STATUS_ACCEPTED,
+		    json_pack("{s:I, s:s}", "reload", (json_int_t)id, "answer", answer));
 }
 
 struct answer answers_upgrade(const struct answers_call *call)
@@ -216,6 +219,21 @@ struct answer answers_restart(const struct answers_call *call)
 	if (err)
 		return failed(err, text);
 	return done(STATUS_ACCEPTED, json_pack("{s:I}", "after_run", (json_int_t)run));
+}
+
+struct answer answers_drain(const struct answers_call *call)
+{
+	char text[CONTROL_TEXT_MAX] = "";
+	struct control_drain drain;
+	uint64_t id = 0;
+	int err;
+
+	if (!requests_read_drain(call->body, &drain, text))
+		return answers_error(STATUS_BAD_REQUEST, "bad_request", text);
+	err = call->ops->drain(call->data, call->who, &drain, &id, text);
+	if (err)
+		return failed(err, text);
+	return done(STATUS_ACCEPTED, json_pack("{s:I}", "drain", (json_int_t)id));
 }
 
 struct answer answers_kill(const struct answers_call *call)

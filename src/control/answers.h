@@ -41,6 +41,7 @@ answers_give answers_undo;
 answers_give answers_upgrade;
 answers_give answers_stop;
 answers_give answers_restart;
+answers_give answers_drain;
 answers_give answers_kill;
 answers_give answers_openapi;
 

@@ -18,8 +18,10 @@
 #include "base/buf.h"
 #include "base/container_of.h"
 #include "base/number.h"
+#include "control/door.h"
 #include "control/follow.h"
 #include "control/routes.h"
+#include "control/send.h"
 #include "os/clock.h"
 
 #define SILENCE_MAX_S   10U
@@ -28,8 +30,9 @@
 #define MEMORY_STEP     ((size_t)2 * 1024)
 #define SWEEP_MS        1000
 #define BEAT_MS         5000 /* of followers, in half the time that ends who is silent */
-#define HANDLES         2
+#define HANDLES         2    /* and those of the door */
 #define STATUS_TOO_MUCH 413
+#define OVER_MAX        (16 * (size_t)CONTROL_BODY_MAX) /* who sends more is cut off */
 
 struct connection {
 	struct MHD_Connection *http; /* NULL: the place is free */
@@ -41,15 +44,19 @@ struct connection {
 	int64_t since_ms; /* when it was made, or got its last answer */
 	uint64_t order;   /* the same, as a rising number: many have one millisecond */
 	struct buf body;  /* of the request that is being read */
+	size_t n_over;    /* bytes of a body that is too long; 0: it is not */
 };
 
 struct control {
 	struct control_options o;
 	struct MHD_Daemon *http;
+	struct door door;
 	uv_poll_t poll;
 	uv_timer_t timer;
 	unsigned n_handles; /* that are not closed yet */
 	unsigned n_connections;
+	unsigned n_max;  /* how many there may be: CONTROL_CONNECTIONS_MAX, or fewer */
+	unsigned n_shut; /* how many there were when the door was shut */
 	uint64_t order;  /* of the last connection that was made or got an answer */
 	bool is_ending;  /* what has been answered is sent, and nothing else is done */
 	int64_t beat_ms; /* when the last one was */
@@ -78,19 +85,21 @@ static void cut(struct connection *c)
 	(void)shutdown(c->fd, SHUT_RDWR);
 }
 
-static void cut_eldest(struct control *control)
+/* But not who has come or got an answer last: with nobody else there, nobody makes room. */
+static bool cut_eldest(struct control *control)
 {
 	struct connection *eldest = NULL;
 
 	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
 		struct connection *c = &control->connections[i];
 
-		if (c->http && !c->is_cut && !c->is_following &&
+		if (c->http && !c->is_cut && !c->is_following && c->order != control->order &&
 		    (!eldest || c->order < eldest->order))
 			eldest = c;
 	}
 	if (eldest)
 		cut(eldest);
+	return eldest;
 }
 
 static void cut_overdue(struct control *control)
@@ -141,8 +150,6 @@ static struct connection *connection_opened(struct control *control, struct MHD_
 	if (!c->rights)
 		cut(c);
 	control->n_connections++;
-	if (control->n_connections == CONTROL_CONNECTIONS_MAX)
-		cut_eldest(control);
 	return c;
 }
 
@@ -170,47 +177,6 @@ static struct connection *connection_of(struct MHD_Connection *http)
 }
 
 /* --- requests ------------------------------------------------------------------------ */
-
-/* Consumes @answer. */
-static enum MHD_Result send_answer(struct MHD_Connection *http, struct answer *answer,
-				   const char *allow)
-{
-	char *text = answer->body ? json_dumps(answer->body, JSON_COMPACT) : NULL;
-	struct MHD_Response *response = NULL;
-	enum MHD_Result result = MHD_NO;
-
-	json_decref(answer->body);
-	if (text)
-		response =
-			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-	if (!response) {
-		free(text);
-		return MHD_NO;
-	}
-	if (MHD_add_response_header(response, "Content-Type", "application/json") == MHD_YES &&
-	    MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
-	    (!allow || MHD_add_response_header(response, "Allow", allow) == MHD_YES))
-		result = MHD_queue_response(http, answer->status, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
-static enum MHD_Result send_error(struct MHD_Connection *http, unsigned status, const char *code,
-				  const char *message)
-{
-	struct answer answer = answers_error(status, code, message);
-
-	return send_answer(http, &answer, NULL);
-}
-
-static enum MHD_Result send_no_method(struct MHD_Connection *http, const char *path)
-{
-	struct answer answer = answers_error(MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
-					     "This path has other methods: see Allow.");
-	char allow[ROUTES_ALLOW_MAX];
-
-	return send_answer(http, &answer, routes_allow(path, allow));
-}
 
 static enum MHD_Result send_stream(struct control *control, struct connection *c, uint64_t after)
 {
@@ -276,7 +242,7 @@ static enum MHD_Result answer_request(struct control *control, struct connection
 	answer = route->give(&call);
 	if (answer.is_stream)
 		return send_stream(control, c, answer.after);
-	return send_answer(c->http, &answer, NULL);
+	return send_json(c->http, &answer, NULL);
 }
 
 /* Whether more is announced than is taken. What isn't announced is counted as it comes. */
@@ -288,14 +254,20 @@ static bool announces_too_much(struct MHD_Connection *http)
 	return size && !number_parse(size, strlen(size), CONTROL_BODY_MAX, &n);
 }
 
+static enum MHD_Result send_too_much(struct MHD_Connection *http)
+{
+	return send_error(http, STATUS_TOO_MUCH, "too_large",
+			  "The body has more bytes than are taken.");
+}
+
 static enum MHD_Result begin_request(struct MHD_Connection *http, struct connection *c)
 {
 	if (!c || !c->rights)
 		return MHD_NO; /* ends the connection, with nothing said */
 	buf_done(&c->body);
+	c->n_over = 0;
 	if (announces_too_much(http))
-		return send_error(http, STATUS_TOO_MUCH, "too_large",
-				  "The body has more bytes than are taken.");
+		return send_too_much(http);
 	return MHD_YES;
 }
 
@@ -310,7 +282,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
 {
 	struct control *control = cls;
 	struct connection *c = *request;
-	bool has_room;
 
 	(void)version;
 	if (control->is_ending)
@@ -320,11 +291,17 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
 		*request = c;
 		return begin_request(http, c);
 	}
+	if (*part_size == 0 && c->n_over)
+		return send_too_much(http);
 	if (*part_size == 0)
 		return answer_request(control, c, method, url);
-	has_room = buf_append(&c->body, part, *part_size);
+	if (!c->n_over && !buf_append(&c->body, part, *part_size))
+		c->n_over = buf_span(&c->body).size;
+	if (c->n_over)
+		c->n_over +=
+			*part_size; /* an answer can be sent at the end only: it is read, and lost */
 	*part_size = 0;
-	return has_room ? MHD_YES : MHD_NO;
+	return c->n_over < OVER_MAX ? MHD_YES : MHD_NO;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *http, void **request,
@@ -349,7 +326,6 @@ static void on_timer(uv_timer_t *timer);
 static void run(struct control *control)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms = SWEEP_MS;
-	bool was_full = control->n_connections == CONTROL_CONNECTIONS_MAX;
 
 	cut_overdue(control);
 	if (clock_ms() - control->beat_ms >= BEAT_MS) {
@@ -357,15 +333,16 @@ static void run(struct control *control)
 		follow_beat(&control->follow);
 	}
 	(void)MHD_run(control->http);
+	if (control->n_connections < control->n_shut)
+		door_open(&control->door);
+	if (control->n_connections <= control->n_max / 2)
+		control->n_max = CONTROL_CONNECTIONS_MAX;
 	if (control->n_connections == 0) {
 		(void)uv_timer_stop(&control->timer);
 		return;
 	}
 	if (MHD_get_timeout(control->http, &wait_ms) != MHD_YES || wait_ms > SWEEP_MS)
 		wait_ms = SWEEP_MS;
-	/* only at its next run does libmicrohttpd look again for those who wait to be accepted */
-	if (was_full && control->n_connections < CONTROL_CONNECTIONS_MAX)
-		wait_ms = 0;
 	(void)uv_timer_start(&control->timer, on_timer, wait_ms, 0);
 }
 
@@ -381,6 +358,33 @@ static void on_event(uv_poll_t *poll, int status, int events)
 	run(container_of(poll, struct control, poll));
 }
 
+/* Descriptors are scarce: as many connections as there are now, until half of them are gone. */
+static void take_no_more(struct control *control)
+{
+	if (control->n_connections < control->n_max)
+		control->n_max = control->n_connections;
+}
+
+static void on_client(struct door *door, int fd)
+{
+	struct control *control = container_of(door, struct control, door);
+	bool is_narrow = fd < 0 || door_is_narrow(fd);
+
+	/* it takes the descriptor, also when it cannot use it; an address it wants as well */
+	if (fd >= 0)
+		(void)MHD_add_connection(control->http, fd,
+					 &(struct sockaddr){ .sa_family = AF_UNIX },
+					 sizeof(struct sockaddr));
+	if (is_narrow)
+		take_no_more(control);
+	if (control->n_connections >= control->n_max &&
+	    (cut_eldest(control) || control->n_connections == CONTROL_CONNECTIONS_MAX)) {
+		door_shut(door); /* until there is room */
+		control->n_shut = control->n_connections;
+	}
+	run(control);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	struct control *control = handle->data;
@@ -394,13 +398,12 @@ static int start_http(struct control *control)
 	const union MHD_DaemonInfo *info;
 
 	control->http = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, control,
-		MHD_OPTION_LISTEN_SOCKET, control->o.listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)CONTROL_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_MAX_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, MEMORY_STEP, MHD_OPTION_NOTIFY_CONNECTION,
-		on_connection, control, MHD_OPTION_NOTIFY_COMPLETED, on_completed, control,
-		MHD_OPTION_END);
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
+		on_request, control, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONTROL_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_MAX_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		MEMORY_MAX, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, MEMORY_STEP,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, control, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, control, MHD_OPTION_END);
 	if (!control->http)
 		return -EIO;
 	info = MHD_get_daemon_info(control->http, MHD_DAEMON_INFO_EPOLL_FD);
@@ -411,13 +414,20 @@ static void stop_http(struct control *control)
 {
 	if (!control->http)
 		return;
-	/* the listening socket is not libmicrohttpd's to close; who waits there is the next one's */
-	(void)MHD_quiesce_daemon(control->http);
 	control->is_ending = true;
 	follow_end(&control->follow);
 	(void)MHD_run(control->http);
 	MHD_stop_daemon(control->http);
 	control->http = NULL;
+}
+
+/* The loop frees it. */
+static void end(struct control *control)
+{
+	/* before libmicrohttpd closes what is watched */
+	uv_close((uv_handle_t *)&control->poll, on_closed);
+	uv_close((uv_handle_t *)&control->timer, on_closed);
+	stop_http(control);
 }
 
 int control_new(const struct control_options *o, struct control **ret_control)
@@ -428,6 +438,7 @@ int control_new(const struct control_options *o, struct control **ret_control)
 	if (!control)
 		return -ENOMEM;
 	control->o = *o;
+	control->n_max = CONTROL_CONNECTIONS_MAX;
 	follow_init(&control->follow, o->ops, o->data);
 	err = start_http(control);
 	if (err) {
@@ -439,6 +450,12 @@ int control_new(const struct control_options *o, struct control **ret_control)
 	control->poll.data = control;
 	(void)uv_timer_init(o->loop, &control->timer);
 	control->timer.data = control;
+	err = door_init(&control->door, o->loop, o->listen_fd, on_client);
+	if (err) {
+		end(control);
+		return err;
+	}
+	control->n_handles += DOOR_HANDLES;
 	(void)uv_poll_start(&control->poll, UV_READABLE, on_event);
 	*ret_control = control;
 	return 0;
@@ -455,9 +472,7 @@ struct control *control_free(struct control *c)
 {
 	if (!c)
 		return NULL;
-	/* before libmicrohttpd closes what is watched */
-	uv_close((uv_handle_t *)&c->poll, on_closed);
-	uv_close((uv_handle_t *)&c->timer, on_closed);
-	stop_http(c);
+	door_done(&c->door, on_closed, c);
+	end(c);
 	return NULL;
 }

@@ -46,6 +46,10 @@ struct control_restart {
 	bool slots[APP_WORKERS_MAX]; /* [0] is slot 1 */
 };
 
+struct control_drain {
+	unsigned slot;
+};
+
 struct control_kill {
 	unsigned slot;
 	int signal;
@@ -64,6 +68,7 @@ enum control_document {
 	CONTROL_CONNECTIONS,
 	CONTROL_RELOAD,
 	CONTROL_UPGRADE,
+	CONTROL_DRAIN,
 };
 
 /*
@@ -86,18 +91,21 @@ struct control_ops {
 	 */
 	json_t *(*event)(void *data, uint64_t after, uint64_t *ret_number, uint64_t *ret_lost);
 
+	/* Returns @number, or that of the last event where it's beyond that. */
+	uint64_t (*reach)(void *data, uint64_t number);
+
 	/* @ret_workers: how many workers are wanted now */
 	int (*scale)(void *data, const struct control_peer *who, const struct control_scale *scale,
 		     unsigned *ret_workers, char ret_text[static CONTROL_TEXT_MAX]);
 
-	/* Begins a reload. @ret_answer: static, "begins", "supersedes" or "joins". */
+	/* Begins a reload. @ret_answer: static: "begins", "supersedes", "follows" or "joins". */
 	int (*reload)(void *data, const struct control_peer *who,
 		      const struct control_reload *reload, uint64_t *ret_id,
 		      const char **ret_answer, char ret_text[static CONTROL_TEXT_MAX]);
 
-	/* Back to the last generation. */
+	/* Back to the last generation. @ret_answer: static: "rolls-back", "joins", "returns", "reloads". */
 	int (*undo)(void *data, const struct control_peer *who, uint64_t *ret_id,
-		    char ret_text[static CONTROL_TEXT_MAX]);
+		    const char **ret_answer, char ret_text[static CONTROL_TEXT_MAX]);
 
 	/* Begins an upgrade. @binary: an absolute path, or NULL for the program that runs. */
 	int (*upgrade)(void *data, const struct control_peer *who, const char *binary,
@@ -114,6 +122,10 @@ struct control_ops {
 	int (*restart)(void *data, const struct control_peer *who,
 		       const struct control_restart *restart, uint64_t *ret_run,
 		       char ret_text[static CONTROL_TEXT_MAX]);
+
+	/* Begins to replace a worker, new before old. */
+	int (*drain)(void *data, const struct control_peer *who, const struct control_drain *drain,
+		     uint64_t *ret_id, char ret_text[static CONTROL_TEXT_MAX]);
 
 	/* Sends a worker's leader a signal. */
 	int (*kill)(void *data, const struct control_peer *who, const struct control_kill *kill,

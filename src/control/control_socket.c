@@ -174,15 +174,22 @@ static int listen_at(const char *path, int *ret_fd)
 	return 0;
 }
 
+int control_socket_own_path(const char *app_name, char ret_path[static CONTROL_PATH_MAX])
+{
+	char directory[CONTROL_PATH_MAX];
+	int err = own_directory(directory);
+
+	return err ? err : control_socket_path(directory, app_name, ret_path);
+}
+
 int control_socket_open(const char *app_name, int *ret_fd, char ret_path[static CONTROL_PATH_MAX])
 {
 	char directory[CONTROL_PATH_MAX], path[CONTROL_PATH_MAX];
 	own_fd lock = NO_FD;
-	int err = own_directory(directory);
+	int err = control_socket_own_path(app_name, path);
 
-	if (err)
-		return err;
-	err = control_socket_path(directory, app_name, path);
+	if (!err)
+		err = own_directory(directory);
 	if (err)
 		return err;
 	err = make_directory(directory, &lock);
@@ -209,19 +216,30 @@ static int compare_inode(const struct socket_info *socket, void *arg)
 	return 0;
 }
 
-/* Whether the file at @path is the one that @fd is bound to, and no later one there. */
-static bool is_file_of(const char *path, int fd)
+/* Whether the file at @path is the one that @fd is bound to, and no later one there; or -errno. */
+static int is_file_of(const char *path, int fd)
 {
 	struct search search = { 0 };
 	mode_t file_type;
 	struct stat st;
 	struct addr a;
+	int err;
 
 	if (fstat(fd, &st) < 0)
-		return false;
+		return -errno;
 	search.inode = (uint32_t)st.st_ino;
 	path_addr(path, &a);
-	return sock_diag_unix(&a, compare_inode, &search, &file_type) == 0 && search.is_found;
+	err = sock_diag_unix(&a, compare_inode, &search, &file_type);
+	return err ? err : search.is_found;
+}
+
+bool control_socket_is_at(const char *path, int listen_fd)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	return is_file_of(path, listen_fd) != 0;
 }
 
 void control_socket_remove(const char *path, int listen_fd)
@@ -234,6 +252,6 @@ void control_socket_remove(const char *path, int listen_fd)
 		return;
 	*slash = '\0';
 	lock = lock_directory(directory);
-	if (lock >= 0 && is_file_of(path, listen_fd))
+	if (lock >= 0 && is_file_of(path, listen_fd) == 1)
 		(void)unlink(path);
 }

@@ -10,6 +10,7 @@
 #ifndef BERTH_CONTROL_CONTROL_SOCKET_H
 #define BERTH_CONTROL_CONTROL_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CONTROL_PATH_MAX        108 /* a path that fits into a Unix address, with its NUL */
@@ -48,6 +49,22 @@ int control_socket_path(const char *directory, const char *app_name,
  * system does, and for as long as others of the same user do the same.
  */
 int control_socket_open(const char *app_name, int *ret_fd, char ret_path[static CONTROL_PATH_MAX]);
+
+/*
+ * control_socket_own_path - where control_socket_open() makes the socket of an app
+ *
+ * Returns 0; -ENOENT if there's no directory to be had; -ENAMETOOLONG. Never blocks.
+ */
+int control_socket_own_path(const char *app_name, char ret_path[static CONTROL_PATH_MAX]);
+
+/*
+ * control_socket_is_at - whether the file at a path is a socket's
+ *
+ * @listen_fd:  the socket, or a copy of it
+ *
+ * Also true if that can't be found out. Never blocks.
+ */
+bool control_socket_is_at(const char *path, int listen_fd);
 
 /*
  * control_socket_remove - remove the file of a socket, if it still is that socket's

@@ -98,7 +98,8 @@ int follow_begin(struct follow *f, struct MHD_Connection *http, uint64_t after,
 	if (!response)
 		return -ENOMEM;
 	/* It begins with an empty line: then its reader knows that it has begun. */
-	*w = (struct follower){ .all = f, .http = http, .is_to_beat = true, .after = after };
+	*w = (struct follower){ .all = f, .http = http, .is_to_beat = true };
+	w->after = f->ops->reach(f->data, after);
 	buf_init(&w->lines, LINES_MAX);
 	*ret_response = response;
 	return 0;

@@ -32,6 +32,7 @@ void follow_init(struct follow *f, const struct control_ops *ops, void *data);
 /*
  * follow_begin - an answer that begins with the event after @after
  *
+ * @after:         beyond the last it is taken for the last
  * @ret_response:  yours
  *
  * Returns 0; -EBUSY if there are too many followers; -ENOMEM.

@@ -12,7 +12,8 @@
 #include "base/number.h"
 #include "core/app_config.h"
 
-#define WATCH_MAX_MS 86400000 /* a day */
+#define WATCH_MAX_MS    86400000 /* a day */
+#define SIGNALS_OF_LIBC 32       /* the first one; SIGRTMIN follows the last */
 
 __attribute__((format(printf, 2, 3))) static bool wrong(char ret_text[static CONTROL_TEXT_MAX],
 							const char *format, ...)
@@ -250,6 +251,24 @@ bool requests_read_restart(struct span body, struct control_restart *ret_restart
 	return is_right;
 }
 
+bool requests_read_drain(struct span body, struct control_drain *ret_drain,
+			 char ret_text[static CONTROL_TEXT_MAX])
+{
+	json_t *object = load_object(body, ret_text);
+	json_int_t slot = 0;
+	bool is_right = object && take_number(object, "slot", 1, APP_WORKERS_MAX, &slot) && slot &&
+			json_object_size(object) == 0;
+
+	if (object && !is_right)
+		(void)wrong(ret_text,
+			    "The body must have \"slot\", a number from 1 to %d, and nothing else.",
+			    APP_WORKERS_MAX);
+	if (is_right)
+		ret_drain->slot = (unsigned)slot;
+	json_decref(object);
+	return is_right;
+}
+
 static bool read_kill(json_t *object, struct control_kill *ret_kill,
 		      char ret_text[static CONTROL_TEXT_MAX])
 {
@@ -259,6 +278,11 @@ static bool read_kill(json_t *object, struct control_kill *ret_kill,
 		return wrong(ret_text, "\"slot\" must be a number from 1 to %d.", APP_WORKERS_MAX);
 	if (!take_number(object, "signal", 1, SIGRTMAX, &signal) || signal == 0)
 		return wrong(ret_text, "\"signal\" must be a number from 1 to %d.", SIGRTMAX);
+	if (signal >= SIGNALS_OF_LIBC && signal < SIGRTMIN)
+		return wrong(ret_text,
+			     "\"signal\" must not be one that the C library has for "
+			     "itself, %d to %d.",
+			     SIGNALS_OF_LIBC, SIGRTMIN - 1);
 	if (json_object_size(object) != 0)
 		return wrong(ret_text, "The body must have \"slot\" and \"signal\", and nothing "
 				       "else.");

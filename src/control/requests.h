@@ -76,6 +76,10 @@ bool requests_read_stop(struct span body, bool *ret_is_now, char ret_text[static
 bool requests_read_restart(struct span body, struct control_restart *ret_restart,
 			   char ret_text[static CONTROL_TEXT_MAX]);
 
+/* {"slot": 1} */
+bool requests_read_drain(struct span body, struct control_drain *ret_drain,
+			 char ret_text[static CONTROL_TEXT_MAX]);
+
 /* {"slot": 1, "signal": 15} */
 bool requests_read_kill(struct span body, struct control_kill *ret_kill,
 			char ret_text[static CONTROL_TEXT_MAX]);

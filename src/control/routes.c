@@ -25,6 +25,8 @@ static const struct route routes[] = {
 	{ "POST", "/v1/upgrade",         ROUTES_CHANGE, answers_upgrade, CONTROL_NO_DOCUMENT },
 	{ "POST", "/v1/stop",            ROUTES_CHANGE, answers_stop, CONTROL_NO_DOCUMENT },
 	{ "POST", "/v1/restart",         ROUTES_CHANGE, answers_restart, CONTROL_NO_DOCUMENT },
+	{ "GET",  "/v1/drain",           ROUTES_READ,   answers_document, CONTROL_DRAIN },
+	{ "POST", "/v1/drain",           ROUTES_CHANGE, answers_drain, CONTROL_NO_DOCUMENT },
 	{ "POST", "/v1/kill",            ROUTES_CHANGE, answers_kill, CONTROL_NO_DOCUMENT },
 	{ "GET",  "/v1/openapi.json",    ROUTES_READ,   answers_openapi, CONTROL_NO_DOCUMENT },
 };
@@ -54,6 +56,12 @@ const char *routes_id(const struct route *route, const char *path)
 	return route->path[size] ? path + size : "";
 }
 
+/* HEAD is GET without the body, which libmicrohttpd leaves out. */
+static bool is_method_of(const struct route *route, const char *method)
+{
+	return strcmp(route->method, strcmp(method, "HEAD") == 0 ? "GET" : method) == 0;
+}
+
 enum routes_result routes_find(const char *method, const char *path, unsigned rights,
 			       const struct route **ret_route)
 {
@@ -63,7 +71,7 @@ enum routes_result routes_find(const char *method, const char *path, unsigned ri
 		if (!is_path_of(routes[i].path, path))
 			continue;
 		result = ROUTES_NO_METHOD;
-		if (strcmp(routes[i].method, method) != 0)
+		if (!is_method_of(&routes[i], method))
 			continue;
 		if (!(rights & routes[i].right))
 			return ROUTES_FORBIDDEN;
@@ -81,6 +89,9 @@ const char *routes_allow(const char *path, char ret_allow[static ROUTES_ALLOW_MA
 			continue;
 		if (ret_allow[0])
 			(void)strncat(ret_allow, ", ", ROUTES_ALLOW_MAX - strlen(ret_allow) - 1);
+		if (strcmp(routes[i].method, "GET") == 0)
+			(void)strncat(ret_allow, "HEAD, ",
+				      ROUTES_ALLOW_MAX - strlen(ret_allow) - 1);
 		(void)strncat(ret_allow, routes[i].method,
 			      ROUTES_ALLOW_MAX - strlen(ret_allow) - 1);
 	}

@@ -187,6 +187,17 @@ static enum app_fault check_tier(const struct app_config *c, char *ret_text)
 	return APP_NEEDS_STEERED;
 }
 
+static enum app_fault check_weights(const struct app_config *c,
+				    char ret_text[static APP_CHECK_TEXT_MAX])
+{
+	if (c->n_weights == 0 || c->policy == POLICY_WEIGHTED)
+		return APP_SOUND;
+	(void)snprintf(ret_text, APP_CHECK_TEXT_MAX,
+		       "--weights is for --policy weighted, and the policy is %s",
+		       app_policy_text(c->policy));
+	return APP_WEIGHTS_UNUSED;
+}
+
 enum app_fault app_check(const struct app_config *c, char ret_text[static APP_CHECK_TEXT_MAX])
 {
 	enum app_fault fault = check_listen(c, ret_text);
@@ -195,6 +206,8 @@ enum app_fault app_check(const struct app_config *c, char ret_text[static APP_CH
 		fault = check_unique(c, ret_text);
 	if (!fault)
 		fault = check_templates(c, ret_text);
+	if (!fault)
+		fault = check_weights(c, ret_text);
 	if (!fault)
 		fault = check_tier(c, ret_text);
 	return fault;

@@ -19,6 +19,7 @@ enum app_fault {
 	APP_UNIQUE_TOO_CLOSE,   /* two workers would be given the same port */
 	APP_ARGUMENT_UNDEFINED, /* a sum in an argument has no number in some slot */
 	APP_ENV_UNDEFINED,      /* the same in a variable */
+	APP_WEIGHTS_UNUSED,     /* weights, and a policy that has none */
 	APP_NEEDS_STEERED,      /* what nobody can know in the shared tier, and --mode shared */
 };
 

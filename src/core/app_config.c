@@ -16,12 +16,22 @@ void app_config_done(struct app_config *c)
 	c->env = strv_free(c->env);
 }
 
+unsigned app_weight(const struct app_config *c, unsigned slot)
+{
+	if (c->n_weights == 0)
+		return 1;
+	return c->weights[slot <= c->n_weights ? slot - 1 : c->n_weights - 1];
+}
+
 const char *app_policy_text(enum app_policy policy)
 {
 	static const char *const texts[APP_POLICIES] = {
 		[POLICY_ROUND_ROBIN] = "round-robin",
 		[POLICY_RANDOM_TWO] = "random-two",
 		[POLICY_HASH] = "hash",
+		[POLICY_BALANCED] = "balanced",
+		[POLICY_STICKY] = "sticky",
+		[POLICY_WEIGHTED] = "weighted",
 		[POLICY_SHARED] = "shared",
 	};
 

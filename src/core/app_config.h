@@ -18,11 +18,15 @@
 #define APP_NAME_MAX    63   /* bytes of [a-z0-9._-] */
 #define APP_WORKERS_MAX 1000 /* slots of one app */
 #define APP_PORTS_MAX   64   /* --listen, --unique or --private, each */
+#define APP_WEIGHTS_MAX 64   /* that are told apart */
 
 enum app_policy {
 	POLICY_ROUND_ROBIN,
 	POLICY_RANDOM_TWO,
 	POLICY_HASH,
+	POLICY_BALANCED,
+	POLICY_STICKY,
+	POLICY_WEIGHTED,
 	POLICY_SHARED, /* one socket for all: the shared tier */
 };
 
@@ -50,6 +54,8 @@ struct app_config {
 	size_t n_quic;
 	char **env; /* K=V, set in every worker, NULL at its end */
 	enum app_policy policy;
+	uint16_t weights[APP_WEIGHTS_MAX]; /* of slot 1, 2, …; see app_weight() */
+	size_t n_weights;
 	enum app_mode mode;
 	int stop_signal;
 	uint32_t stop_timeout_ms;
@@ -76,6 +82,9 @@ struct app_config {
 
 /* Frees what @c owns: its name, argv and env. Takes one that is all zero. */
 void app_config_done(struct app_config *c);
+
+/* Of @slot: the last one given is for all that follow, and 1 where there's none. */
+unsigned app_weight(const struct app_config *c, unsigned slot);
 
 /* As users write them. */
 const char *app_policy_text(enum app_policy policy);

@@ -77,7 +77,7 @@ static enum last_word last_word(const struct conn_info *c)
  * All that the process has written has arrived, but for a part of a segment, and it
  * writes no more. More than that would be a client who doesn't read.
  */
-static bool is_end_held(const struct conn_info *c)
+bool conn_has_end_held(const struct conn_info *c)
 {
 	return c->is_held && c->n_unsent > 0 && c->n_unsent == c->n_unacked &&
 	       c->n_unsent < c->segment_max;
@@ -103,7 +103,7 @@ bool conn_is_idle(const struct conn_info *c, const struct conn_patience *p)
 
 	if (p->idle_ms == 0 || c->state == CONN_CLOSING || c->n_unread > 0)
 		return false;
-	if (is_end_held(c))
+	if (conn_has_end_held(c))
 		return p->held_ms > 0 && c->same_ms >= p->held_ms;
 	if (c->n_unacked > 0 && !(p->idle_ms < ACK_MS && is_ack_kept(c)))
 		return false;

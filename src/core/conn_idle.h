@@ -42,6 +42,9 @@ struct conn_patience conn_patience(uint32_t idle_close_ms, uint32_t left_ms);
 /* Whether @c should be held now: conn_hold() it. */
 bool conn_is_to_hold(const struct conn_info *c, const struct conn_patience *p);
 
+/* Whether what is held of @c is the end of an answer, as far as can be seen. */
+bool conn_has_end_held(const struct conn_info *c);
+
 /* Whether @c may be closed now: conn_close() it. */
 bool conn_is_idle(const struct conn_info *c, const struct conn_patience *p);
 
@@ -54,7 +57,8 @@ uint32_t conn_quiet_ms(const struct conn_info *c);
  * @n_open:  that the draining workers have
  *
  * Not all at once: a client with many of them hears of their ends in one turn of its
- * loop, and uses the last ones again before it comes to them.
+ * loop, and uses the last ones again before it comes to them. Where it has an answer to
+ * come (conn_has_end_held()), it doesn't: these don't count.
  */
 size_t conn_close_max(size_t n_open);
 

@@ -57,3 +57,10 @@ bool events_next(const struct events *e, uint64_t after, struct event *ret_event
 	}
 	return false;
 }
+
+uint64_t events_reach(const struct events *e, uint64_t number)
+{
+	const uint64_t last = e->last;
+
+	return number < last ? number : last;
+}

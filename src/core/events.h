@@ -58,9 +58,12 @@ void events_note(struct events *e, const struct message_note *note, int64_t at_m
  *
  * Returns a copy in @ret_event and true; false if there's none. What is in memory that
  * others have left is not trusted: texts end with a NUL, and an event that isn't whole is
- * passed over as lost. A number beyond the last is taken for the last.
+ * passed over as lost. Behind a number beyond the last there is nothing: see events_reach().
  */
 bool events_next(const struct events *e, uint64_t after, struct event *ret_event,
 		 uint64_t *ret_lost);
+
+/* @number, or that of the last event where it's beyond that: what follows it is news. */
+uint64_t events_reach(const struct events *e, uint64_t number);
 
 #endif

@@ -128,6 +128,30 @@ uint64_t hung_look(struct hung_watch *w, const struct hung_reading *readings, si
 	return worst ? worst->last.run : HUNG_NOBODY;
 }
 
+static bool has_ever_moved(const struct hung_watch *w, uint64_t run)
+{
+	for (size_t i = 0; i < w->n_berths; i++)
+		if (w->berths[i].last.run == run && w->berths[i].moved_ms)
+			return true;
+	return false;
+}
+
+uint64_t hung_mute(const struct hung_watch *w, uint32_t patience_ms, int64_t now_ms)
+{
+	const struct hung_berth *worst = NULL;
+
+	for (size_t i = 0; i < w->n_berths; i++) {
+		const struct hung_berth *b = &w->berths[i];
+
+		if (!b->stuck_since_ms || now_ms - b->stuck_since_ms < patience_ms ||
+		    has_ever_moved(w, b->last.run))
+			continue;
+		if (!worst || b->stuck_since_ms < worst->stuck_since_ms)
+			worst = b;
+	}
+	return worst ? worst->last.run : HUNG_NOBODY;
+}
+
 bool hung_has_queue(const struct hung_watch *w)
 {
 	for (size_t i = 0; i < w->n_berths; i++)

@@ -61,6 +61,15 @@ void hung_init(struct hung_watch *w, struct hung_berth *berths, size_t n_max);
 uint64_t hung_look(struct hung_watch *w, const struct hung_reading *readings, size_t n,
 		   uint32_t patience_ms, int64_t now_ms);
 
+/*
+ * hung_mute - a worker that has not come for anything since it was first seen
+ *
+ * Whether others move makes no difference: where nobody does, all may be mute. Returns the
+ * run of the one that has let connections wait for longest, for @patience_ms at least, or
+ * HUNG_NOBODY. After hung_look() with the same @now_ms.
+ */
+uint64_t hung_mute(const struct hung_watch *w, uint32_t patience_ms, int64_t now_ms);
+
 /* Whether anything waits anywhere that may turn out to be stuck. */
 bool hung_has_queue(const struct hung_watch *w);
 

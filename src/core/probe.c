@@ -253,11 +253,9 @@ const char *probe_error_text(enum probe_error e)
 	return texts[e];
 }
 
-bool probe_equal(const struct probe *a, const struct probe *b)
+bool probe_needs_port(const struct probe *p)
 {
-	return a->kind == b->kind && addr_equal(&a->host, &b->host) && a->port == b->port &&
-	       a->status_min == b->status_min && a->status_max == b->status_max &&
-	       strcmp(a->what, b->what) == 0;
+	return (p->kind == PROBE_HTTP || p->kind == PROBE_TCP) && p->port == 0;
 }
 
 /* --- when --- */

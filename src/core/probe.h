@@ -72,7 +72,8 @@ const char *probe_text(const struct probe *p, char ret_text[static PROBE_TEXT_MA
 /* What is wrong, as the rest of a sentence that begins with the text that was given. */
 const char *probe_error_text(enum probe_error e);
 
-bool probe_equal(const struct probe *a, const struct probe *b);
+/* Whether it can be made only where the app has a TCP port that it may ask. */
+bool probe_needs_port(const struct probe *p);
 
 struct probe_timing {
 	uint32_t interval_ms;       /* from the end of one probe to the next */

@@ -17,6 +17,12 @@ void readiness_add(struct readiness_ports *set, unsigned port)
 	set->bits[port / 64] |= 1ULL << port % 64;
 }
 
+void readiness_remove(struct readiness_ports *set, unsigned port)
+{
+	assert(port < PORT_TABLE_MAX);
+	set->bits[port / 64] &= ~(1ULL << port % 64);
+}
+
 bool readiness_is_empty(const struct readiness_ports *set)
 {
 	for (size_t i = 0; i < READINESS_WORDS; i++)
@@ -25,7 +31,7 @@ bool readiness_is_empty(const struct readiness_ports *set)
 	return true;
 }
 
-static bool has_all(const struct readiness_ports *set, const struct readiness_ports *wanted)
+bool readiness_has_all(const struct readiness_ports *set, const struct readiness_ports *wanted)
 {
 	for (size_t i = 0; i < READINESS_WORDS; i++)
 		if (wanted->bits[i] & ~set->bits[i])
@@ -37,7 +43,7 @@ enum readiness_lack readiness_lack(const struct readiness *r)
 {
 	if (readiness_is_empty(&r->listens) && !r->has_notified)
 		return READINESS_LACKS_LISTEN;
-	if (!has_all(&r->listens, &r->wanted))
+	if (!readiness_has_all(&r->listens, &r->wanted))
 		return READINESS_LACKS_PORT;
 	if (r->must_notify && !r->has_notified)
 		return READINESS_LACKS_NOTICE;

@@ -39,6 +39,10 @@ enum readiness_lack readiness_lack(const struct readiness *r);
 
 bool readiness_has(const struct readiness_ports *set, unsigned port);
 void readiness_add(struct readiness_ports *set, unsigned port);
+void readiness_remove(struct readiness_ports *set, unsigned port);
 bool readiness_is_empty(const struct readiness_ports *set);
+
+/* Whether @set has all that are in @wanted. */
+bool readiness_has_all(const struct readiness_ports *set, const struct readiness_ports *wanted);
 
 #endif

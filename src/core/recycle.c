@@ -63,15 +63,6 @@ static uint64_t most_used(const struct recycle_limits *limits, const struct recy
 	return most;
 }
 
-enum recycle_reason recycle_judge(const struct recycle_limits *limits,
-				  const struct recycle_reading *r)
-{
-	enum recycle_reason reason = RECYCLE_NONE;
-
-	(void)most_used(limits, r, &reason);
-	return reason;
-}
-
 size_t recycle_next(const struct recycle_limits *limits, const struct recycle_reading *readings,
 		    size_t n, enum recycle_reason *ret_reason)
 {
@@ -124,6 +115,16 @@ uint32_t recycle_pause_ms(unsigned n_failures)
 	return pause_ms < RECYCLE_PAUSE_MAX_MS ? (uint32_t)pause_ms : RECYCLE_PAUSE_MAX_MS;
 }
 
+bool recycle_can_wait(enum recycle_reason reason)
+{
+	return reason != RECYCLE_HUNG && reason != RECYCLE_ASKED;
+}
+
+bool recycle_is_late(enum worker_state state, int64_t deadline_ms, uint32_t ready_timeout_ms)
+{
+	return state == WORKER_STARTING && !deadline_ms && ready_timeout_ms;
+}
+
 const char *recycle_reason_text(enum recycle_reason reason)
 {
 	static const char *const texts[RECYCLE_REASONS] = {
@@ -132,6 +133,7 @@ const char *recycle_reason_text(enum recycle_reason reason)
 		[RECYCLE_AGE] = "is older than --max-age allows",
 		[RECYCLE_CONNECTIONS] = "has had as many connections as --max-connections allows",
 		[RECYCLE_HUNG] = "hangs",
+		[RECYCLE_ASKED] = "is to be drained",
 	};
 
 	assert((unsigned)reason < RECYCLE_REASONS);

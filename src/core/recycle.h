@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/worker_fsm.h"
+
 #define RECYCLE_PAUSE_FIRST_MS 1000 /* behind a replacement that failed */
 #define RECYCLE_PAUSE_MAX_MS   300000
 #define RECYCLE_YOUNG_MS       60000 /* a limit that is reached sooner is one for everybody */
@@ -23,10 +25,11 @@ enum recycle_reason {
 	RECYCLE_MEMORY,
 	RECYCLE_AGE,
 	RECYCLE_CONNECTIONS,
-	RECYCLE_HUNG, /* see core/hung.h */
+	RECYCLE_HUNG,  /* see core/hung.h */
+	RECYCLE_ASKED, /* by `berth drain` */
 };
 
-#define RECYCLE_REASONS (RECYCLE_HUNG + 1)
+#define RECYCLE_REASONS (RECYCLE_ASKED + 1)
 
 struct recycle_limits {
 	uint64_t memory_bytes; /* each 0: none */
@@ -46,10 +49,6 @@ struct recycle_reading {
 
 /* @limit for that run: from nine tenths to eleven tenths of it. */
 uint64_t recycle_limit(uint64_t limit, uint64_t run, enum recycle_reason reason);
-
-/* Why this one is due; RECYCLE_NONE if it isn't. */
-enum recycle_reason recycle_judge(const struct recycle_limits *limits,
-				  const struct recycle_reading *r);
 
 /*
  * recycle_next - whose turn it is
@@ -71,7 +70,23 @@ bool recycle_is_soon(enum recycle_reason reason, uint64_t age_ms);
 /* How long to wait when the last @n_failures replacements, at least one, have failed. */
 uint32_t recycle_pause_ms(unsigned n_failures);
 
-/* The rest of a sentence: "has grown beyond ...". */
+/*
+ * Whether a replacement for that reason may wait for the back-off of others, and makes others
+ * wait: an order doesn't, nor one that hangs, which takes a while to be found each time.
+ */
+bool recycle_can_wait(enum recycle_reason reason);
+
+/*
+ * recycle_is_late - whether a replacement that a predecessor had begun has failed
+ *
+ * @deadline_ms:      that it has to become ready, 0: none any more
+ * @ready_timeout_ms: 0 where there never is a deadline
+ *
+ * That it was late is said once; who heard of it may have died over it.
+ */
+bool recycle_is_late(enum worker_state state, int64_t deadline_ms, uint32_t ready_timeout_ms);
+
+/* The rest of a sentence: "is older than --max-age allows". */
 const char *recycle_reason_text(enum recycle_reason reason);
 
 #endif

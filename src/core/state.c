@@ -56,34 +56,6 @@ void state_done(struct state *s)
 	memset(s, 0, sizeof(*s));
 }
 
-size_t state_write(const struct state *s, void **ret_blob)
-{
-	const void *records[SECTIONS] = { &s->app, s->workers, s->ports, s->berths };
-	const size_t counts[SECTIONS] = { 1, s->n_workers, s->n_ports, s->n_berths };
-	struct head head = { .magic = MAGIC, .version = STATE_VERSION, .n_sections = SECTIONS };
-	size_t size = sizeof(head);
-	char *blob;
-	char *at;
-
-	for (int i = 0; i < SECTIONS; i++) {
-		head.sections[i].n_records = (uint32_t)counts[i];
-		head.sections[i].record_size = rules[i].size;
-		size += counts[i] * rules[i].size;
-	}
-	at = blob = malloc(size);
-	if (!blob)
-		return 0;
-	memcpy(at, &head, sizeof(head));
-	at += sizeof(head);
-	for (int i = 0; i < SECTIONS; i++) {
-		if (counts[i])
-			memcpy(at, records[i], counts[i] * rules[i].size);
-		at += counts[i] * rules[i].size;
-	}
-	*ret_blob = blob;
-	return size;
-}
-
 /* --- reading --- */
 
 static int refuse(char *ret_refusal, int error, const char *text)
@@ -187,7 +159,8 @@ static bool is_good(const struct state *s)
 	const struct state_reload *r = &s->app.reload;
 
 	if (r->phase >= ROLLOUT_PHASES || r->message[STATE_RELOAD_TEXT_MAX - 1] ||
-	    r->canary_percent > 100 || r->next_canary_percent > 100)
+	    s->app.drain.message[STATE_RELOAD_TEXT_MAX - 1] || r->canary_percent > 100 ||
+	    r->next_canary_percent > 100)
 		return false;
 	return s->app.n_wanted >= 1 && s->app.n_wanted <= APP_WORKERS_MAX && are_workers_good(s) &&
 	       are_ports_good(s);
@@ -233,4 +206,49 @@ int state_read(const void *blob, size_t size, struct state *ret_state,
 	}
 	*ret_state = s;
 	return 0;
+}
+
+/* --- writing --- */
+
+bool state_can_be_read(const struct state *s)
+{
+	const size_t counts[SECTIONS] = { 1, s->n_workers, s->n_ports, s->n_berths };
+	size_t size = sizeof(struct head);
+
+	for (int i = 0; i < SECTIONS; i++) {
+		if (counts[i] > rules[i].n_max)
+			return false;
+		size += counts[i] * rules[i].size;
+	}
+	return size <= STATE_SIZE_MAX && is_good(s);
+}
+
+size_t state_write(const struct state *s, void **ret_blob)
+{
+	const void *records[SECTIONS] = { &s->app, s->workers, s->ports, s->berths };
+	const size_t counts[SECTIONS] = { 1, s->n_workers, s->n_ports, s->n_berths };
+	struct head head = { .magic = MAGIC, .version = STATE_VERSION, .n_sections = SECTIONS };
+	size_t size = sizeof(head);
+	char *blob;
+	char *at;
+
+	if (!state_can_be_read(s))
+		return 0;
+	for (int i = 0; i < SECTIONS; i++) {
+		head.sections[i].n_records = (uint32_t)counts[i];
+		head.sections[i].record_size = rules[i].size;
+		size += counts[i] * rules[i].size;
+	}
+	at = blob = malloc(size);
+	if (!blob)
+		return 0;
+	memcpy(at, &head, sizeof(head));
+	at += sizeof(head);
+	for (int i = 0; i < SECTIONS; i++) {
+		if (counts[i])
+			memcpy(at, records[i], counts[i] * rules[i].size);
+		at += counts[i] * rules[i].size;
+	}
+	*ret_blob = blob;
+	return size;
 }

@@ -10,6 +10,7 @@
 #ifndef BERTH_CORE_STATE_H
 #define BERTH_CORE_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,7 @@
 #include "core/port_table.h"
 
 #define STATE_VERSION         1
-#define STATE_WORKERS_MAX     (4 * APP_WORKERS_MAX) /* those without a slot of their own included */
+#define STATE_WORKERS_MAX     (6 * APP_WORKERS_MAX) /* those without a slot of their own included */
 #define STATE_BERTHS_MAX      16384
 #define STATE_GROUPS_MAX      64
 #define STATE_SIZE_MAX        ((size_t)4 * 1024 * 1024)
@@ -52,11 +53,29 @@ struct state_reload {
 #define STATE_RELOAD_HAS_FAILED  8u
 #define STATE_RELOAD_HAS_NEXT    16u
 
+/* What reloads have come to, all of them; it stands last, since it is younger than the rest. */
+struct state_history {
+	uint64_t n_steps;     /* that were told, ever */
+	uint64_t last_number; /* that a reload was given, also one that was never begun */
+	uint64_t last_done;   /* number of the last one that was not rolled back */
+	uint32_t undo_to;     /* the generation before the last one that was; 0: none */
+	uint32_t unused;      /* 0: a record has no holes */
+};
+
 /* The replacement of single workers. Which one comes up is told by who is there. */
 struct state_recycling {
 	int64_t not_before_ms;
 	uint32_t n_failures;
 	uint32_t reason; /* enum recycle_reason */
+};
+
+/* The last `berth drain`, and how far it is. */
+struct state_drain {
+	uint64_t number;
+	uint64_t run;
+	uint32_t slot;
+	uint32_t state; /* enum drain_order_state */
+	char message[STATE_RELOAD_TEXT_MAX];
 };
 
 /* The app as a whole. Times are those of clock_ms(). */
@@ -77,6 +96,8 @@ struct state_app {
 	uint32_t unused;     /* 0: a record has no holes */
 	struct state_reload reload;
 	struct state_recycling recycling;
+	struct state_drain drain;
+	struct state_history history;
 };
 
 #define STATE_APP_STOPPING   1u
@@ -105,7 +126,8 @@ struct state_worker {
 	uint64_t wanted[STATE_PORT_WORDS]; /* see struct worker */
 	int64_t window_began_ms;           /* see struct restarts */
 	uint32_t window_n_ends;
-	uint32_t unused; /* 0: a record has no holes */
+	uint32_t unused;                   /* 0: a record has no holes */
+	uint64_t served[STATE_PORT_WORDS]; /* of its slot: see struct fleet */
 };
 
 #define STATE_WORKER_EXITED    1u
@@ -179,13 +201,16 @@ struct state {
 /* Frees the arrays. Takes one that is all zero. */
 void state_done(struct state *s);
 
+/* Whether state_read() would take what state_write() made of @s: an older one is of more use. */
+bool state_can_be_read(const struct state *s);
+
 /*
  * state_write - make the blob of @s
  *
  * @ret_blob:  free() it
  *
- * Returns its size in bytes, 0 without memory. Any thread, as all of these.
- * None of them blocks.
+ * Returns its size in bytes, 0 without memory, or if it can't be read. Any thread, as all
+ * of these. None of them blocks.
  */
 size_t state_write(const struct state *s, void **ret_blob);
 

@@ -80,6 +80,7 @@ static const struct worker_step table[WORKER_STATES][WORKER_EVENTS] = {
 	[WORKER_KILLING] = {
 		[EV_READY]        = { ACT_NOTHING,     WORKER_KILLING },
 		[EV_EXITED]       = { ACT_NOTHING,     WORKER_KILLING }, /* the rest is still to go */
+		[EV_TIMER]        = { ACT_NOTE_STUCK,  WORKER_KILLING },
 		[EV_TREE_GONE]    = { ACT_RELEASE,     WORKER_GONE },
 		[EV_STOP]         = { ACT_NOTHING,     WORKER_KILLING },
 		[EV_NOW]          = { ACT_NOTHING,     WORKER_KILLING },
@@ -117,50 +118,4 @@ const char *worker_state_text(enum worker_state state)
 
 	assert((unsigned)state < WORKER_STATES);
 	return texts[state];
-}
-
-const char *worker_event_text(enum worker_event event)
-{
-	static const char *const texts[WORKER_EVENTS] = {
-		[EV_START] = "start",
-		[EV_READY] = "ready",
-		[EV_EXITED] = "exited",
-		[EV_TREE_GONE] = "tree-gone",
-		[EV_TIMER] = "timer",
-		[EV_STOP] = "stop",
-		[EV_NOW] = "now",
-		[EV_EXEC_FAILED] = "exec-failed",
-		[EV_SPAWN_FAILED] = "spawn-failed",
-		[EV_DRAIN] = "drain",
-		[EV_FREEZE] = "freeze",
-		[EV_RESUME] = "resume",
-		[EV_ENOUGH] = "enough",
-	};
-
-	assert((unsigned)event < WORKER_EVENTS);
-	return texts[event];
-}
-
-const char *worker_act_text(enum worker_act act)
-{
-	static const char *const texts[WORKER_ACTS] = {
-		[ACT_REFUSED] = "refused",
-		[ACT_NOTHING] = "nothing",
-		[ACT_SPAWN] = "spawn",
-		[ACT_NOTE_READY] = "note-ready",
-		[ACT_BACK_OFF] = "back-off",
-		[ACT_SIGNAL] = "signal",
-		[ACT_SIGNAL_REST] = "signal-rest",
-		[ACT_KILL_TREE] = "kill-tree",
-		[ACT_RELEASE] = "release",
-		[ACT_GIVE_UP] = "give-up",
-		[ACT_NOTE_LATE] = "note-late",
-		[ACT_DRAIN] = "drain",
-		[ACT_FREEZE] = "freeze",
-		[ACT_RESUME] = "resume",
-		[ACT_STAY_EMPTY] = "stay-empty",
-	};
-
-	assert((unsigned)act < WORKER_ACTS);
-	return texts[act];
 }

@@ -83,9 +83,10 @@ enum worker_act {
 	ACT_FREEZE,      /* stop its whole tree, arm the timer with the time that it's kept */
 	ACT_RESUME,      /* let its tree go on, open its berths */
 	ACT_STAY_EMPTY,  /* forget its process */
+	ACT_NOTE_STUCK,  /* say that it is killed and not gone: nobody waits for it any more */
 };
 
-#define WORKER_ACTS (ACT_STAY_EMPTY + 1)
+#define WORKER_ACTS (ACT_NOTE_STUCK + 1)
 
 struct worker_step {
 	enum worker_act act;
@@ -100,9 +101,7 @@ struct worker_step {
  */
 struct worker_step worker_fsm_step(enum worker_state state, enum worker_event event);
 
-/* One word each, for logs. */
+/* One word, for logs. */
 const char *worker_state_text(enum worker_state state);
-const char *worker_event_text(enum worker_event event);
-const char *worker_act_text(enum worker_act act);
 
 #endif

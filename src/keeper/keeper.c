@@ -31,6 +31,8 @@
 #define ROUND_MAX    16384 /* messages; no channel holds so many */
 #define SPARE_FDS    16    /* never filled: the next primary must be startable */
 #define UNSET        (-1)
+#define JSON_LINE \
+	"{\"ts\":\"%s\",\"level\":\"warning\",\"event\":\"keeper_says\",\"message\":\"%s\"}\n"
 
 /* What a primary has been told, and so what it is told next. */
 struct told {
@@ -44,7 +46,7 @@ struct told {
 struct primary {
 	pid_t pid;             /* our child, until it is reaped */
 	int pidfd, channel_fd; /* NO_FD: there is none */
-	int code, status;      /* with which we exit, or UNSET; as wait() gives it */
+	int code, status;      /* with which we exit, or UNSET; as wait() gives it, or UNSET */
 	const char *fault;     /* why we ended it */
 	int64_t ready_ms;      /* when it took over; 0: it has not */
 	int unsent;            /* why there is more to tell: -EAGAIN until it has read; or 0 */
@@ -55,6 +57,7 @@ static struct keeper {
 	struct kept kept;
 	struct primary primary;
 	char **argv;
+	bool is_json;        /* what we say, as all that berth says */
 	sigset_t mask;       /* as we were started, for primaries */
 	struct rlimit files; /* the same */
 	int signal_fd, program_fd;
@@ -65,21 +68,30 @@ static struct keeper {
 	int64_t due_ms; /* then the primary is ended, or if there is none the next started; 0: never */
 } keeper;
 
-static const struct primary no_primary = { .pidfd = NO_FD, .channel_fd = NO_FD, .code = UNSET };
+static const struct primary no_primary = {
+	.pidfd = NO_FD, .channel_fd = NO_FD, .code = UNSET, .status = UNSET
+};
 
 /* Stands in the environment from the start; the number is written into it. */
 static char channel_entry[] = KEEPER_CHANNEL_VARIABLE "=2147483647";
 
 /* Without stdio's streams: they allocate, and wait. */
-void keeper_say_line(const char *format, ...)
+void keeper_say(const char *format, ...)
 {
 	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
-	char line[512];
+	char text[512], line[sizeof(text) + 128], when[CLOCK_TEXT_MAX];
 	va_list values;
 
 	va_start(values, format);
-	(void)vsnprintf(line, sizeof(line), format, values);
+	(void)vsnprintf(text, sizeof(text), format, values);
 	va_end(values);
+	for (char *c = text; *c; c++)
+		if (*c < ' ' || *c == '"' || *c == '\\')
+			*c = '?'; /* ends no line, and no text of JSON */
+	if (keeper.is_json)
+		(void)snprintf(line, sizeof(line), JSON_LINE, clock_wall_text(when), text);
+	else
+		(void)snprintf(line, sizeof(line), "berth: %s\n", text);
 	if (poll(&err, 1, 0) > 0 && err.revents & POLLOUT)
 		(void)!write(STDERR_FILENO, line, strlen(line));
 }
@@ -261,6 +273,7 @@ static void follow(struct keeper *k)
 	struct primary *p = &k->primary;
 	const char *next = "ports and workers are kept; starting another";
 	unsigned pause_ms = 0;
+	char how[64] = "how is not known: it was not this keeper's child";
 
 	do {
 		p->told.refusal.type = 0; /* nobody is there to read it */
@@ -284,9 +297,11 @@ static void follow(struct keeper *k)
 		p->code = EXIT_FAILURE;
 		next = "the keeper ends";
 	}
-	keeper_say("the primary %s%s (code %d, signal %d); %s in %u ms",
-		   p->fault ? p->fault : "ended", p->ready_ms ? "" : " before it took over",
-		   WEXITSTATUS(p->status), WTERMSIG(p->status), next, pause_ms);
+	if (p->status != UNSET) /* a keeper before us had started it */
+		(void)snprintf(how, sizeof(how), "code %d, signal %d", WEXITSTATUS(p->status),
+			       WTERMSIG(p->status));
+	keeper_say("the primary %s%s (%s); %s in %u ms", p->fault ? p->fault : "ended",
+		   p->ready_ms ? "" : " before it took over", how, next, pause_ms);
 }
 
 static _Noreturn void run_primary(const struct keeper *k, int channel_fd)
@@ -452,6 +467,8 @@ int keeper_run(char **argv, int adopt_fd)
 	int r;
 
 	k->argv = argv;
+	for (char **word = argv; *word && strcmp(*word, "--") != 0; word++)
+		k->is_json |= strcmp(*word, "--json") == 0;
 	k->next_fd = k->previous_fd = NO_FD;
 	k->program_fd = open(argv[0], O_RDONLY | O_CLOEXEC);
 	r = k->program_fd < 0 ? -errno : set_up(k);

@@ -15,9 +15,10 @@
  */
 int keeper_run(char **argv, int adopt_fd);
 
-#define keeper_say(format, ...) keeper_say_line("berth: " format "\n", ##__VA_ARGS__)
-
-/* Writes a line to stderr, up to 511 bytes. If that would have to wait it is not written. */
-void keeper_say_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * Writes a line to stderr, as JSON where the primary does, up to 511 bytes of text. If that
+ * would have to wait it is not written.
+ */
+void keeper_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

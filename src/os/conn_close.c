@@ -18,24 +18,6 @@
 
 #include "base/own.h"
 #include "os/fault.h"
-#include "os/peek.h"
-
-/* A descriptor of ours for what @conn was when it was looked at, and is still. */
-static int take(const struct conn *conn, int *ret_fd)
-{
-	own_fd fd = NO_FD;
-	uint64_t cookie = 0;
-	socklen_t size = sizeof(cookie);
-	int r = peek_fd(conn->pid, conn->fd, &fd);
-
-	if (r < 0)
-		return r == -EBADF ? -ESRCH : r;
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) < 0 ||
-	    cookie != conn->info.cookie)
-		return -ESRCH;
-	*ret_fd = take_fd(&fd);
-	return 0;
-}
 
 /*
  * Bytes that came meanwhile are counted, whether they were read or not. Of those that
@@ -64,7 +46,7 @@ static int shut(int fd)
 int conn_close(const struct conn *conn)
 {
 	own_fd fd = NO_FD;
-	int r = take(conn, &fd);
+	int r = conn_take(conn, &fd);
 
 	if (r < 0)
 		return r;
@@ -76,7 +58,7 @@ int conn_close(const struct conn *conn)
 static int cork(const struct conn *conn, int is_on)
 {
 	own_fd fd = NO_FD;
-	int r = take(conn, &fd);
+	int r = conn_take(conn, &fd);
 
 	if (r < 0)
 		return r;
@@ -107,7 +89,7 @@ int conn_release(struct conn *conn)
 int conn_cut(const struct conn *conn)
 {
 	own_fd fd = NO_FD;
-	int r = take(conn, &fd);
+	int r = conn_take(conn, &fd);
 
 	return r < 0 ? r : shut(fd);
 }

@@ -8,10 +8,8 @@
 #include "os/conns.h"
 
 /*
- * For all of them, @conn has an owner, from conns_claim(). They return 0 or -errno:
- * -ESRCH if the process or its connection is gone, or the number means another socket
- * now: look and claim again. -EPERM if we may not take the process's descriptors. Any
- * thread. None of them blocks.
+ * For all of them, @conn has an owner, from conns_claim(). They return 0 or -errno, as
+ * conn_take() does. Any thread. None of them blocks.
  */
 
 /*

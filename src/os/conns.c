@@ -9,14 +9,20 @@
 #include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "base/number.h"
 #include "base/own.h"
+#include "os/clock.h"
 #include "os/diag_dump.h"
+#include "os/peek.h"
 
 /* Of the kernel's states, as bits; <linux/tcp.h> and <netinet/tcp.h> don't go together. */
 #define STATE(state)      (1U << (state))
@@ -41,7 +47,6 @@ struct conns {
 	size_t n_room;
 	struct conn *before; /* while one looks: the look before, in the same order */
 	size_t n_before;
-	int64_t looked_at_ms;
 };
 
 struct request {
@@ -97,6 +102,18 @@ static enum conn_state state_from_tcp(unsigned state)
 	case STATE_CLOSE_WAIT: return CONN_PEER_DONE;
 	default: return CONN_CLOSING;
 	}
+}
+
+static void note_tcp(struct conn_info *info, unsigned state, const struct tcp_info *tcp)
+{
+	info->state = state_from_tcp(state);
+	info->n_unsent = tcp->tcpi_notsent_bytes;
+	info->segment_max = tcp->tcpi_snd_mss;
+	info->n_received = tcp->tcpi_bytes_received;
+	info->n_acked = tcp->tcpi_bytes_acked;
+	info->received_ms = tcp->tcpi_last_data_recv;
+	info->sent_ms = tcp->tcpi_last_data_sent;
+	info->heard_ms = tcp->tcpi_last_ack_recv;
 }
 
 static bool is_at(const struct addr *local, const struct addr *port)
@@ -158,16 +175,9 @@ static int visit_message(const struct nlmsghdr *message, void *arg)
 		return 0; /* it has just ended */
 	info.peer = addr_from_diag(m->idiag_family, m->id.idiag_dst, m->id.idiag_dport);
 	info.cookie = m->id.idiag_cookie[0] | (uint64_t)m->id.idiag_cookie[1] << 32;
-	info.state = state_from_tcp(m->idiag_state);
 	info.n_unread = m->idiag_rqueue;
 	info.n_unacked = m->idiag_wqueue;
-	info.n_unsent = tcp.tcpi_notsent_bytes;
-	info.segment_max = tcp.tcpi_snd_mss;
-	info.n_received = tcp.tcpi_bytes_received;
-	info.n_acked = tcp.tcpi_bytes_acked;
-	info.received_ms = tcp.tcpi_last_data_recv;
-	info.sent_ms = tcp.tcpi_last_data_sent;
-	info.heard_ms = tcp.tcpi_last_ack_recv;
+	note_tcp(&info, m->idiag_state, &tcp);
 	return add(s->found, &info);
 }
 
@@ -254,8 +264,22 @@ static bool is_same(const struct conn_info *a, const struct conn_info *b)
 	       a->n_unsent == b->n_unsent;
 }
 
+/*
+ * What a look has found, and when: it began at @now_ms, and had seen it by @seen_ms. The
+ * time between is doubtful, and much where the machine is busy: it isn't counted.
+ */
+static void note_same(struct conn *now, const struct conn *then, int64_t now_ms, int64_t seen_ms)
+{
+	now->same_since_ms = seen_ms;
+	if (!then || !is_same(&now->info, &then->info))
+		return;
+	now->same_since_ms = then->same_since_ms;
+	if (now_ms > then->same_since_ms)
+		now->info.same_ms = (uint32_t)(now_ms - then->same_since_ms);
+}
+
 /* Both are in the same order: one walk through the two of them. */
-static void keep_known(struct conns *c, uint32_t passed_ms)
+static void keep_known(struct conns *c, int64_t now_ms, int64_t seen_ms)
 {
 	size_t at = 0;
 
@@ -266,14 +290,15 @@ static void keep_known(struct conns *c, uint32_t passed_ms)
 		while (at < c->n_before && c->before[at].info.inode < now->info.inode)
 			at++;
 		then = at < c->n_before ? &c->before[at] : NULL;
-		if (!then || then->info.cookie != now->info.cookie)
+		if (then && then->info.cookie != now->info.cookie)
+			then = NULL;
+		note_same(now, then, now_ms, seen_ms);
+		if (!then)
 			continue;
 		now->owner = then->owner;
 		now->pid = then->pid;
 		now->fd = then->fd;
 		now->info.is_held = then->info.is_held;
-		if (is_same(&now->info, &then->info))
-			now->info.same_ms = then->info.same_ms + passed_ms;
 	}
 }
 
@@ -292,16 +317,62 @@ int conns_look(struct conns *c, const struct addr *ports, size_t n_ports, int64_
 		if (r == -ENOENT) /* a kernel without IPv6 */
 			r = 0;
 	}
-	if (r < 0)
-		c->n = 0;
+	if (r < 0) {
+		free(c->all);
+		c->all = take_ptr(c->before);
+		c->n = c->n_room = c->n_before;
+		return r;
+	}
 	if (c->n > 0)
 		qsort(c->all, c->n, sizeof(*c->all), by_inode);
-	keep_known(c, (uint32_t)(now_ms - c->looked_at_ms));
-	c->looked_at_ms = now_ms;
+	keep_known(c, now_ms, clock_ms());
 	free(c->before);
 	c->before = NULL;
 	c->n_before = 0;
 	return r;
+}
+
+/* --- one of them --- */
+
+int conn_take(const struct conn *conn, int *ret_fd)
+{
+	own_fd fd = NO_FD;
+	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
+	int r = peek_fd(conn->pid, conn->fd, &fd);
+
+	if (r < 0)
+		return r == -EBADF ? -ESRCH : r;
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) < 0 ||
+	    cookie != conn->info.cookie)
+		return -ESRCH;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int conn_look(struct conn *conn, int64_t now_ms)
+{
+	own_fd fd = NO_FD;
+	const struct conn then = *conn;
+	struct tcp_info tcp;
+	socklen_t size = sizeof(tcp);
+	int n_unread, n_unacked;
+	int r = conn_take(conn, &fd);
+
+	if (r < 0)
+		return r;
+	memset(&tcp, 0, sizeof(tcp)); /* the kernel may know less of it than we do */
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp, &size) < 0 ||
+	    ioctl(fd, SIOCINQ, &n_unread) < 0 || ioctl(fd, SIOCOUTQ, &n_unacked) < 0)
+		return -errno;
+	if (!(STATES_ASKED & STATE(tcp.tcpi_state)))
+		return -ESRCH;
+	note_tcp(&conn->info, tcp.tcpi_state, &tcp);
+	conn->info.n_unread = (uint32_t)n_unread;
+	conn->info.n_unacked = (uint32_t)n_unacked;
+	conn->info.same_ms = 0;
+	note_same(conn, &then, now_ms, clock_ms());
+	return 0;
 }
 
 /* --- whose they are --- */

@@ -13,12 +13,10 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "os/cgroup.h"
 
 #define CPUS_MAX    (1 << 16) /* more than any kernel is built for */
 #define CPU_MAX_MAX 64        /* "18446744073709551615 18446744073709551615" and a bit */
-
-/* Where cgroup v2 is, alone or beside v1. */
-static const char *const cgroup_roots[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 
 /* Reads at most @size - 1 bytes and ends them with a NUL. */
 static int read_text(const char *path, char *ret_text, size_t size)
@@ -97,29 +95,11 @@ unsigned cpus_limit(const char *root, const char *path)
 	}
 }
 
-/* The line "0::/path" of /proc/self/cgroup is the place in the v2 hierarchy. */
 static unsigned limit_of_own_cgroup(void)
 {
-	char text[PATH_MAX + 1024] = "";
-	char *path;
-	unsigned least = UINT_MAX;
+	struct cgroup_place place;
 
-	if (read_text("/proc/self/cgroup", text, sizeof(text)) < 0)
-		return UINT_MAX;
-	path = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	if (!path)
-		return UINT_MAX;
-	path = strchr(path, '/');
-	if (!path)
-		return UINT_MAX;
-	path[strcspn(path, "\n")] = '\0';
-	for (size_t i = 0; i < sizeof(cgroup_roots) / sizeof(cgroup_roots[0]); i++) {
-		unsigned limit = cpus_limit(cgroup_roots[i], path);
-
-		if (limit < least)
-			least = limit;
-	}
-	return least;
+	return cgroup_own(&place) < 0 ? UINT_MAX : cpus_limit(place.root, place.path);
 }
 
 int cpus_usable(unsigned *ret_n_cpus)

@@ -21,30 +21,48 @@ struct dump {
 	int stopped; /* what @visit returned */
 };
 
-ssize_t diag_attribute(const struct nlmsghdr *message, size_t fixed_size, unsigned type,
-		       void *ret_value, size_t size)
+struct diag_part diag_rest(const struct nlmsghdr *message, size_t fixed_size)
 {
-	const char *at = (const char *)message + NLMSG_LENGTH(NLMSG_ALIGN(fixed_size));
-	const char *end = (const char *)message + message->nlmsg_len;
+	const size_t begin = NLMSG_LENGTH(NLMSG_ALIGN(fixed_size));
 
-	while (at < end && (size_t)(end - at) >= sizeof(struct nlattr)) {
+	if (begin >= message->nlmsg_len)
+		return (struct diag_part){ NULL, 0 };
+	return (struct diag_part){ (const char *)message + begin, message->nlmsg_len - begin };
+}
+
+struct diag_part diag_find(struct diag_part attributes, unsigned type)
+{
+	const struct diag_part none = { NULL, 0 };
+	const char *at = attributes.at;
+	size_t left = at ? attributes.size : 0;
+
+	while (left >= sizeof(struct nlattr)) {
 		struct nlattr a;
 
 		memcpy(&a, at, sizeof(a));
-		if (a.nla_len < sizeof(a) || a.nla_len > (size_t)(end - at))
-			return -ENOENT;
-		if ((a.nla_type & NLA_TYPE_MASK) == type) {
-			size_t n = a.nla_len - sizeof(a);
-
-			memset(ret_value, 0, size);
-			memcpy(ret_value, at + NLA_HDRLEN, n < size ? n : size);
-			return (ssize_t)(n < size ? n : size);
-		}
-		if ((size_t)NLA_ALIGN(a.nla_len) >= (size_t)(end - at))
-			return -ENOENT;
+		if (a.nla_len < NLA_HDRLEN || a.nla_len > left)
+			return none;
+		if ((a.nla_type & NLA_TYPE_MASK) == type)
+			return (struct diag_part){ at + NLA_HDRLEN, a.nla_len - NLA_HDRLEN };
+		if ((size_t)NLA_ALIGN(a.nla_len) >= left)
+			return none;
 		at += NLA_ALIGN(a.nla_len);
+		left -= NLA_ALIGN(a.nla_len);
 	}
-	return -ENOENT;
+	return none;
+}
+
+ssize_t diag_attribute(const struct nlmsghdr *message, size_t fixed_size, unsigned type,
+		       void *ret_value, size_t size)
+{
+	const struct diag_part found = diag_find(diag_rest(message, fixed_size), type);
+	const size_t n = found.size < size ? found.size : size;
+
+	if (!found.at)
+		return -ENOENT;
+	memset(ret_value, 0, size);
+	memcpy(ret_value, found.at, n);
+	return (ssize_t)n;
 }
 
 static int read_message(const struct nlmsghdr *message, struct dump *dump)

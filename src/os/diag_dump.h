@@ -19,6 +19,18 @@ typedef int diag_visit(const struct nlmsghdr *message, void *arg);
  */
 int diag_dump(const struct nlmsghdr *request, diag_visit *visit, void *arg);
 
+/* Some bytes of a message; @at is NULL where there's none. */
+struct diag_part {
+	const void *at;
+	size_t size;
+};
+
+/* What stands behind the first @fixed_size bytes of a message: its attributes. */
+struct diag_part diag_rest(const struct nlmsghdr *message, size_t fixed_size);
+
+/* The first attribute of a type among @attributes; its value may be attributes again. */
+struct diag_part diag_find(struct diag_part attributes, unsigned type);
+
 /*
  * diag_attribute - copy an attribute of a message
  *

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "os/cgroup.h"
 #include "os/cpus.h"
 #include "os/machine_text.h"
 #include "os/procfs.h"
@@ -144,7 +145,7 @@ static void read_ephemeral(struct machine_ephemeral *e)
 static uint64_t cgroup_bytes(const char *directory)
 {
 	static const char *const files[] = { "memory.max", "memory.current" };
-	char path[PATH_MAX + sizeof("/memory.current")], text[TEXT_MAX];
+	char path[sizeof(struct cgroup_place) + sizeof("/memory.current")], text[TEXT_MAX];
 	uint64_t bytes[2];
 
 	for (size_t i = 0; i < 2; i++) {
@@ -155,51 +156,26 @@ static uint64_t cgroup_bytes(const char *directory)
 	return bytes[0] > bytes[1] ? bytes[0] - bytes[1] : 0;
 }
 
-static bool is_cgroup2(const char *path)
-{
-	struct statfs file_system;
-
-	return statfs(path, &file_system) == 0 && file_system.f_type == CGROUP2_SUPER_MAGIC;
-}
-
-/* Finds our own control group of version 2. */
-static bool find_cgroup(const char *root, char *ret_directory, size_t size)
-{
-	char text[PROCFS_CGROUP_MAX];
-	const char *path;
-	int n;
-
-	if (!read_file("/proc/self/cgroup", text, sizeof(text)))
-		return false;
-	path = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
-	path = path ? strchr(path, '/') : NULL;
-	if (!path || !strchr(path, '\n'))
-		return false;
-	n = snprintf(ret_directory, size, "%s%.*s", root, (int)strcspn(path, "\n"), path);
-	return n > 0 && (size_t)n < size;
-}
-
 static void read_cgroup(struct machine_info *info)
 {
-	char directory[PATH_MAX], text[TEXT_MAX];
-	const char *root = "/sys/fs/cgroup";
+	char directory[sizeof(struct cgroup_place)], text[TEXT_MAX];
+	const char *root = cgroup_root();
+	struct cgroup_place place;
 	uint64_t left;
 
 	info->available_bytes = MACHINE_UNKNOWN;
 	if (read_file("/proc/meminfo", text, sizeof(text)))
 		(void)machine_text_available(text, &info->available_bytes);
-	if (is_cgroup2(root)) {
-		info->cgroup = MACHINE_CGROUP_V2;
-	} else if (is_cgroup2("/sys/fs/cgroup/unified")) {
-		info->cgroup = MACHINE_CGROUP_HYBRID;
-		root = "/sys/fs/cgroup/unified";
-	} else {
+	if (!root) {
 		info->cgroup = access("/sys/fs/cgroup/cpu", F_OK) == 0 ? MACHINE_CGROUP_V1
 								       : MACHINE_CGROUP_NONE;
 		return;
 	}
-	if (!find_cgroup(root, directory, sizeof(directory)))
+	info->cgroup =
+		strcmp(root, "/sys/fs/cgroup") == 0 ? MACHINE_CGROUP_V2 : MACHINE_CGROUP_HYBRID;
+	if (cgroup_own(&place) < 0)
 		return;
+	(void)snprintf(directory, sizeof(directory), "%s%s", place.root, place.path);
 	info->is_delegated = access(directory, W_OK) == 0;
 	left = cgroup_bytes(directory);
 	if (left < info->available_bytes)

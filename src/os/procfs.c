@@ -383,15 +383,21 @@ const char *procfs_user_name(uint32_t uid, char ret_name[static PROCFS_USER_MAX]
 	return ret_name;
 }
 
+int procfs_read_process(pid_t pid, struct procfs_process *ret_process)
+{
+	char path[32], text[STAT_MAX];
+	ssize_t size;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	size = procfs_read_text(AT_FDCWD, path, text, sizeof(text));
+	if (size < 0)
+		return is_gone(size) ? -ESRCH : (int)size;
+	return procfs_parse_stat(text, (size_t)size, ret_process);
+}
+
 pid_t procfs_parent(pid_t pid)
 {
-	struct procfs_details details = { 0 };
-	char path[32];
-	own_fd fd = NO_FD;
+	struct procfs_process process;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || procfs_read_details(fd, &details) < 0)
-		return -ESRCH;
-	return details.process.parent;
+	return procfs_read_process(pid, &process) < 0 ? -ESRCH : process.parent;
 }

@@ -97,6 +97,14 @@ int procfs_find_sockets(const uint32_t *inodes, size_t n_inodes, procfs_visit_hi
  */
 int procfs_read_details(int proc_fd, struct procfs_details *ret_details);
 
+/*
+ * procfs_read_process - read what one process is
+ *
+ * Returns 0, -ESRCH if there is none of that number, -EPROTO if its text makes no sense, or
+ * another -errno. Any thread. Does not block.
+ */
+int procfs_read_process(pid_t pid, struct procfs_process *ret_process);
+
 /* The parent of a process, -ESRCH if there is none of that number. */
 pid_t procfs_parent(pid_t pid);
 

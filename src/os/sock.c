@@ -5,6 +5,7 @@
 #include "os/sock.h"
 
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stddef.h>
@@ -321,12 +322,16 @@ int sock_queue(int fd, struct sock_queue *ret_queue)
 {
 	struct tcp_info info;
 	socklen_t size = sizeof(info);
+	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
+	socklen_t memory_size = sizeof(memory);
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
 	    info.tcpi_state != TCP_LISTEN)
 		return -EINVAL;
+	(void)getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &memory_size);
 	/* that's what the two mean for a listening one */
-	*ret_queue = (struct sock_queue){ info.tcpi_unacked, info.tcpi_sacked };
+	*ret_queue = (struct sock_queue){ info.tcpi_unacked, info.tcpi_sacked,
+					  memory[SK_MEMINFO_DROPS] };
 	return 0;
 }
 

@@ -159,7 +159,8 @@ unsigned sock_n_queued(int fd);
 
 struct sock_queue {
 	unsigned n_waiting; /* connections that wait to be accepted */
-	unsigned n_max;     /* more are refused */
+	unsigned n_max;     /* more are dropped */
+	unsigned n_dropped; /* handshakes, so far: mostly since the queue was full */
 };
 
 /* The same and its limit. 0; -EINVAL if it is no listening TCP socket. */

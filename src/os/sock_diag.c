@@ -14,9 +14,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "base/own.h"
-
-#define ANSWER_MAX (32 * 1024) /* the kernel fills no more at a time than it is offered */
+#include "os/diag_dump.h"
 
 #define STATE(state) (1U << (state))
 
@@ -28,8 +26,6 @@
 	(STATE(TCP_ESTABLISHED) | STATE(TCP_SYN_SENT) | STATE(TCP_SYN_RECV) | STATE(TCP_CLOSE_WAIT))
 #define STATES_CLOSING \
 	(STATE(TCP_FIN_WAIT1) | STATE(TCP_FIN_WAIT2) | STATE(TCP_LAST_ACK) | STATE(TCP_CLOSING))
-
-#define DUMP_IS_DONE 1 /* beside 0 and -errno */
 
 #define TIMER_TIME_WAIT 3 /* idiag_timer: idiag_expires is when TIME_WAIT ends */
 
@@ -71,26 +67,14 @@ static enum socket_state state_from_tcp(unsigned state)
 	return SOCKET_BOUND;
 }
 
-/* Finds an attribute of at least @size bytes behind a message's fixed part. */
+/* An attribute of at least @size bytes behind a message's fixed part. */
 static const void *find_attribute(const struct nlmsghdr *message, size_t fixed_size, unsigned type,
 				  size_t size)
 {
-	const char *at = (const char *)message + NLMSG_LENGTH(NLMSG_ALIGN(fixed_size));
-	const char *end = (const char *)message + message->nlmsg_len;
+	const struct diag_part rest = diag_rest(message, fixed_size);
+	const struct diag_part found = diag_find(rest, type);
 
-	while (at < end && (size_t)(end - at) >= sizeof(struct nlattr)) {
-		struct nlattr a;
-
-		memcpy(&a, at, sizeof(a));
-		if (a.nla_len < sizeof(a) || a.nla_len > (size_t)(end - at))
-			return NULL;
-		if ((a.nla_type & NLA_TYPE_MASK) == type)
-			return a.nla_len - sizeof(a) >= size ? at + NLA_HDRLEN : NULL;
-		if ((size_t)NLA_ALIGN(a.nla_len) >= (size_t)(end - at))
-			return NULL;
-		at += NLA_ALIGN(a.nla_len);
-	}
-	return NULL;
+	return found.at && found.size >= size ? found.at : NULL;
 }
 
 static struct addr addr_from_diag(uint8_t family, const __be32 words[4], __be16 port)
@@ -146,14 +130,10 @@ static bool is_same_file(const struct unix_diag_vfs *vfs, const struct stat *fil
 static bool is_same_name(const struct nlmsghdr *message, const struct addr *wanted)
 {
 	size_t fixed = sizeof(struct unix_diag_msg);
-	const char *name = find_attribute(message, fixed, UNIX_DIAG_NAME, wanted->unix_len);
-	struct nlattr a;
+	const struct diag_part name = diag_find(diag_rest(message, fixed), UNIX_DIAG_NAME);
 
-	if (!name)
-		return false;
-	memcpy(&a, name - NLA_HDRLEN, sizeof(a));
-	return a.nla_len - sizeof(a) == wanted->unix_len &&
-	       memcmp(name, wanted->u.path, wanted->unix_len) == 0;
+	return name.at && name.size == wanted->unix_len &&
+	       memcmp(name.at, wanted->u.path, wanted->unix_len) == 0;
 }
 
 static int decode_unix(const struct nlmsghdr *message, const struct dump *dump)
@@ -191,72 +171,24 @@ static int decode_unix(const struct nlmsghdr *message, const struct dump *dump)
 	return dump->visit(&s, dump->arg);
 }
 
-/* Returns DUMP_IS_DONE, 0 where more will come, or -errno: what ends the dump early. */
-static int decode_message(const struct nlmsghdr *message, decode_fn *decode,
-			  const struct dump *dump)
-{
-	const struct nlmsgerr *failure;
-	int done;
+struct decoding {
+	decode_fn *decode;
+	const struct dump *dump;
+};
 
-	switch (message->nlmsg_type) {
-	case NLMSG_DONE:
-		if (message->nlmsg_len < NLMSG_LENGTH(sizeof(done)))
-			return -EPROTO;
-		memcpy(&done, NLMSG_DATA(message), sizeof(done));
-		return done < 0 ? done : DUMP_IS_DONE;
-	case NLMSG_ERROR:
-		failure = NLMSG_DATA(message);
-		if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*failure)) || failure->error >= 0)
-			return -EPROTO;
-		return failure->error;
-	case SOCK_DIAG_BY_FAMILY: return decode(message, dump);
-	default: return 0;
-	}
+static int visit_message(const struct nlmsghdr *message, void *arg)
+{
+	const struct decoding *d = arg;
+
+	return d->decode(message, d->dump);
 }
 
-static int read_answer(int fd, decode_fn *decode, const struct dump *dump)
-{
-	_Alignas(struct nlmsghdr) char answer[ANSWER_MAX];
-	struct sockaddr_nl from = { 0 };
-	socklen_t from_size = sizeof(from);
-	ssize_t got = recvfrom(fd, answer, sizeof(answer), MSG_DONTWAIT | MSG_TRUNC,
-			       (struct sockaddr *)&from, &from_size);
-	const struct nlmsghdr *message = (const struct nlmsghdr *)answer;
-	unsigned left;
-
-	if (got < 0)
-		return -errno;
-	if ((size_t)got > sizeof(answer))
-		return -EPROTO;
-	if (from.nl_pid != 0) /* not from the kernel */
-		return 0;
-
-	left = (unsigned)got;
-	for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
-		int err = decode_message(message, decode, dump);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/*
- * The kernel makes the first part of its answer during send(), and the next one
- * whenever a part is taken: there is always something to read until the end.
- */
 static int run_dump(const struct nlmsghdr *request, decode_fn *decode, const struct dump *dump)
 {
-	own_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	int err = 0;
+	struct decoding decoding = { decode, dump };
+	int r = diag_dump(request, visit_message, &decoding);
 
-	if (fd < 0)
-		return -errno;
-	if (send(fd, request, request->nlmsg_len, 0) < 0)
-		return -errno;
-	while (!err)
-		err = read_answer(fd, decode, dump);
-	return err == DUMP_IS_DONE ? 0 : err;
+	return r > 0 ? 0 : r; /* stopped by whom it was for */
 }
 
 static unsigned inet_states(uint16_t protocol, unsigned states)

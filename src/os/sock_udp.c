@@ -128,8 +128,8 @@ int sock_udp_queue(int fd, struct sock_queue *ret_queue)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) < 0)
 		return -errno;
-	*ret_queue =
-		(struct sock_queue){ memory[SK_MEMINFO_RMEM_ALLOC], memory[SK_MEMINFO_RCVBUF] };
+	*ret_queue = (struct sock_queue){ memory[SK_MEMINFO_RMEM_ALLOC], memory[SK_MEMINFO_RCVBUF],
+					  memory[SK_MEMINFO_DROPS] };
 	return 0;
 }
 

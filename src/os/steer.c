@@ -14,6 +14,7 @@
 
 #include "base/own.h"
 #include "bpf/steer.skel.h"
+#include "os/cgroup.h"
 #include "os/fault.h"
 #include "os/flows.h"
 #include "os/kernel_table.h"
@@ -23,6 +24,7 @@ struct steer {
 	struct ring_buffer *news;
 	bool sees_queues;
 	int queue_error;
+	int count_error;
 	struct kernel_table *ports;
 	struct kernel_table *berths;
 };
@@ -119,6 +121,35 @@ static int use(struct steer *s)
 	return r;
 }
 
+/* Has connections counted, if it can be done; else we know why not. */
+static int begin_counting(struct steer *s, int program_fd)
+{
+	own_fd group = NO_FD;
+	int fd;
+	int r = cgroup_open(&group);
+
+	if (r < 0)
+		return r;
+	fd = bpf_link_create(program_fd, group, BPF_CGROUP_SOCK_OPS, NULL);
+	if (fd < 0)
+		return fd;
+	s->fds.counting = fd;
+	return 0;
+}
+
+static int keep_marks(struct steer *s, const struct steer_skeleton *b)
+{
+	int r = keep_fd(bpf_map__fd(b->maps.steer_marks), &s->fds.marks);
+
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_listeners), &s->fds.listeners);
+	if (r == 0)
+		r = keep_fd(bpf_map__fd(b->maps.steer_moved), &s->fds.moved);
+	if (r == 0)
+		s->count_error = -begin_counting(s, bpf_program__fd(b->progs.count_connections));
+	return r;
+}
+
 /* Keeps the descriptors; the rest of the loader is a megabyte that nobody needs. */
 static int keep(struct steer *s, const struct steer_skeleton *b)
 {
@@ -138,8 +169,13 @@ static int keep(struct steer *s, const struct steer_skeleton *b)
 		r = keep_fd(bpf_map__fd(b->maps.steer_news), &s->fds.news);
 	if (r == 0 && s->sees_queues)
 		r = keep_fd(bpf_program__fd(b->progs.count_holders), &s->fds.holders);
+	if (r == 0)
+		r = keep_marks(s, b);
 	return r < 0 ? r : use(s);
 }
+
+static const struct steer_fds no_fds = { NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD,
+					 NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
 
 static struct steer *steer_alloc(void)
 {
@@ -147,7 +183,7 @@ static struct steer *steer_alloc(void)
 
 	if (!s)
 		return NULL;
-	s->fds = (struct steer_fds){ NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
+	s->fds = no_fds;
 	(void)libbpf_set_print(say_nothing);
 	return s;
 }
@@ -187,6 +223,10 @@ static void drop_fds(struct steer_fds *fds)
 	drop_fd(&fds->berths);
 	drop_fd(&fds->news);
 	drop_fd(&fds->holders);
+	drop_fd(&fds->marks);
+	drop_fd(&fds->listeners);
+	drop_fd(&fds->moved);
+	drop_fd(&fds->counting);
 }
 
 /* Whether a map has room for what we would write there. */
@@ -214,9 +254,10 @@ int steer_resume(struct steer_fds *fds, struct steer **ret_steer)
 		return -ENOMEM;
 	}
 	s->fds = *fds;
-	*fds = (struct steer_fds){ NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD, NO_FD };
+	*fds = no_fds;
 	s->sees_queues = s->fds.holders >= 0;
-	if (s->fds.program < 0 || s->fds.sockets < 0 || s->fds.keys < 0 || s->fds.news < 0)
+	if (s->fds.program < 0 || s->fds.sockets < 0 || s->fds.keys < 0 || s->fds.news < 0 ||
+	    s->fds.marks < 0 || s->fds.listeners < 0 || s->fds.moved < 0)
 		r = -EBADF;
 	else if (!is_table(s->fds.ports, sizeof(struct steer_port), STEER_PORTS_MAX) ||
 		 !is_table(s->fds.berths, sizeof(struct steer_berth), STEER_BERTHS_MAX))
@@ -251,6 +292,16 @@ bool steer_sees_queues(const struct steer *s)
 int steer_queue_error(const struct steer *s)
 {
 	return s->queue_error;
+}
+
+bool steer_counts_connections(const struct steer *s)
+{
+	return s->fds.counting >= 0;
+}
+
+int steer_count_error(const struct steer *s)
+{
+	return s->count_error;
 }
 
 struct steer_port *steer_port(struct steer *s, uint32_t id)
@@ -326,13 +377,51 @@ int steer_clear_key(const struct steer *s, const struct addr *a)
 	return r;
 }
 
-int steer_set_socket(const struct steer *s, uint32_t berth, int fd)
+static int set_socket(const struct steer *s, uint32_t berth, int fd)
 {
 	uint64_t socket = (uint64_t)fd;
 	int r = bpf_map_update_elem(s->fds.sockets, &berth, &socket, BPF_ANY);
 
 	fault_point("steer_set_socket");
 	return r;
+}
+
+/* All counters of the place from 0, and those of no listener but this one. */
+static int begin_counters(struct steer *s, const struct steer_place *place)
+{
+	struct steer_berth *counters = steer_berth(s, place->berth);
+	int r;
+
+	if (counters->listener)
+		(void)bpf_map_delete_elem(s->fds.listeners, &counters->listener);
+	fault_point("steer_forget_listener");
+	memset(counters, 0, sizeof(*counters));
+	counters->slot = place->slot;
+	counters->weight = place->weight;
+	__atomic_store_n(&counters->listener, place->cookie, __ATOMIC_RELEASE);
+	r = bpf_map_update_elem(s->fds.listeners, &place->cookie, &place->berth, BPF_ANY);
+	fault_point("steer_note_listener");
+	return r;
+}
+
+int steer_set_anchor(const struct steer *s, uint32_t berth, int fd)
+{
+	const struct steer_mark mark = { .listener = STEER_ANCHOR, .berth = berth };
+	int r = bpf_map_update_elem(s->fds.marks, &fd, &mark, BPF_ANY);
+
+	fault_point("steer_mark_anchor");
+	return r < 0 ? r : set_socket(s, berth, fd);
+}
+
+int steer_begin_berth(struct steer *s, const struct steer_place *place, int fd)
+{
+	const struct steer_mark mark = { .listener = place->cookie, .berth = place->berth };
+	int r = begin_counters(s, place);
+
+	if (r == 0)
+		r = bpf_map_update_elem(s->fds.marks, &fd, &mark, BPF_ANY);
+	fault_point("steer_mark");
+	return r < 0 ? r : set_socket(s, place->berth, fd);
 }
 
 int steer_clear_socket(const struct steer *s, uint32_t berth)

@@ -36,6 +36,10 @@ struct steer_fds {
 	int berths;
 	int news;
 	int holders; /* only where queues are seen */
+	int marks;
+	int listeners;
+	int moved;
+	int counting; /* the link to the cgroup; only where connections are counted */
 };
 
 /* What a successor needs. The descriptors stay the steering's. */
@@ -59,6 +63,15 @@ bool steer_sees_queues(const struct steer *s);
 
 /* Why not: the errno of the program that would. 0 where it does. */
 int steer_queue_error(const struct steer *s);
+
+/*
+ * Whether connections are counted by berth while they live. That takes a cgroup
+ * of version 2, which we and so our workers are in.
+ */
+bool steer_counts_connections(const struct steer *s);
+
+/* Why not: an errno, ENOENT if there's no such cgroup. Not known to a successor. */
+int steer_count_error(const struct steer *s);
 
 /*
  * steer_show_port - have the table of port @id in our memory, until it's hidden as many times
@@ -86,16 +99,27 @@ int steer_set_key(const struct steer *s, const struct addr *a, uint32_t id);
 /* The program takes a group at @a for no port of ours. 0; -ENOENT if it did so already. */
 int steer_clear_key(const struct steer *s, const struct addr *a);
 
+/* What a berth is to steering, beside its socket. */
+struct steer_place {
+	uint32_t berth;  /* its index; shown */
+	uint64_t cookie; /* of the socket */
+	uint32_t slot;
+	uint32_t weight; /* 1 to STEER_WEIGHT_MAX */
+};
+
 /*
- * steer_set_socket - put the listening socket @fd behind the index @berth
+ * steer_begin_berth - put the listening socket @fd in its place
  *
- * @fd: stays the caller's
+ * @fd: stays the caller's. The counters of the place begin at 0, and are about its connections
  *
  * Replaces what was there in one step. The map keeps no reference: the entry
  * goes when the last holder of the socket closes it. Returns 0; -EBUSY if the
- * socket is behind another index already; another -errno if it doesn't listen.
+ * socket is behind another index already; -ENOMEM; another -errno if it doesn't listen.
  */
-int steer_set_socket(const struct steer *s, uint32_t berth, int fd);
+int steer_begin_berth(struct steer *s, const struct steer_place *place, int fd);
+
+/* The same for a port's anchor, which has no counters. */
+int steer_set_anchor(const struct steer *s, uint32_t berth, int fd);
 
 /* Leaves nothing behind the index @berth. 0; -ENOENT if nothing was. */
 int steer_clear_socket(const struct steer *s, uint32_t berth);

@@ -217,17 +217,39 @@ int tree_pids(const struct tree *t, pid_t *ret_pids, size_t n_max)
 	return r < 0 ? r : (int)n;
 }
 
-bool tree_has(const struct tree *t, pid_t pid)
+void tree_climb(pid_t pid, struct tree_line *ret_line)
 {
-	struct census c = { 0 };
-	const struct member *m = NULL;
-	bool has = pid == t->leader && !t->is_reaped;
+	const pid_t self = getpid();
+	const pid_t adopter = getppid();
+	struct procfs_process process;
 
-	if (!has && procfs_for_each_process(count_in, &c) == 0) {
-		find_members(&c, t);
-		m = find(&c, pid);
-		has = m && m->is_ours;
+	ret_line->n = 0;
+	while (ret_line->n < TREE_LINE_MAX && pid > 1 && pid != self && pid != adopter &&
+	       procfs_read_process(pid, &process) == 0) {
+		ret_line->at[ret_line->n].pid = pid;
+		ret_line->at[ret_line->n].parent = process.parent;
+		ret_line->at[ret_line->n++].session = process.session;
+		pid = process.parent;
 	}
-	free(c.members);
-	return has;
+}
+
+/* As find_first() does. */
+static bool is_first(const struct tree *t, const struct tree_line *line, size_t i)
+{
+	const pid_t pid = line->at[i].pid;
+
+	if (pid == t->leader && !t->is_reaped)
+		return true;
+	if (line->at[i].session == t->leader &&
+	    !(t->is_reaped && procfs_parent(t->leader) != -ESRCH))
+		return true;
+	return (line->at[i].parent == getppid() || t->is_adrift) && is_marked(pid, t);
+}
+
+bool tree_has(const struct tree *t, const struct tree_line *line)
+{
+	for (size_t i = 0; i < line->n; i++)
+		if (is_first(t, line, i))
+			return true;
+	return false;
 }

@@ -31,8 +31,23 @@ struct tree {
  */
 int tree_signal(const struct tree *t, int signal);
 
-/* Whether @pid is in the tree now, its leader included. */
-bool tree_has(const struct tree *t, pid_t pid);
+#define TREE_LINE_MAX 64
+
+/* A process and its ancestors, the nearest first, as far as they can be in a tree of ours. */
+struct tree_line {
+	size_t n;
+	struct {
+		pid_t pid;
+		pid_t parent;
+		pid_t session;
+	} at[TREE_LINE_MAX];
+};
+
+/* Reads the line of @pid: to be asked of many trees. Empty if there is no such process. */
+void tree_climb(pid_t pid, struct tree_line *ret_line);
+
+/* Whether who stands at the beginning of @line is in the tree now, its leader included. */
+bool tree_has(const struct tree *t, const struct tree_line *line);
 
 /*
  * tree_pids - the processes of a tree, its leader first if that lives

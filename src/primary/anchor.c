@@ -63,7 +63,7 @@ static int replace(struct port *port)
 	int r = sock_join(port_addr(port), &port->like, &next);
 
 	if (r == 0)
-		r = steer_set_socket(port->ports->steer, port->anchor, next);
+		r = steer_set_anchor(port->ports->steer, port->anchor, next);
 	if (r < 0)
 		return r;
 	anchor_watch_stop(port);

@@ -33,6 +33,8 @@ static void retire(struct port *port, struct berth **at)
 
 	*at = b->next;
 	(void)seats_remove(steer_port(p->steer, port->id), b->index);
+	if (steer_port(p->steer, port->id)->canary == b->index + 1)
+		steer_port(p->steer, port->id)->canary = 0; /* the index may become another's */
 	fault_point("berths_leave_seat");
 	if (b->is_udp) {
 		datagrams_close(port, b);
@@ -61,15 +63,26 @@ static int seat(struct port *port, struct berth *b)
 	return 0;
 }
 
+int berth_put(struct ports *p, const struct berth *b, int fd)
+{
+	const struct steer_place place = {
+		.berth = b->index,
+		.cookie = b->cookie,
+		.slot = b->owner.slot,
+		.weight = app_weight(p->config, b->owner.slot),
+	};
+
+	return steer_begin_berth(p->steer, &place, fd);
+}
+
 /* Puts @b behind its index in the maps, and gives it a seat. */
 static int put_in_maps(struct port *port, struct berth *b, int fd)
 {
 	struct ports *p = port->ports;
-	int r = steer_set_socket(p->steer, b->index, fd);
+	int r = berth_put(p, b, fd);
 
 	if (r < 0)
 		return r;
-	memset(steer_berth(p->steer, b->index), 0, sizeof(struct steer_berth));
 	if (!b->is_held)
 		r = seat(port, b);
 	if (r < 0)
@@ -148,11 +161,15 @@ static bool admit_at(struct port *port, uint64_t run)
 		if (b->owner.run != run || !b->is_held)
 			continue;
 		b->is_held = false;
-		is_news = true;
 		keep_save(port->ports->keep);
 		if (b->is_udp)
 			datagrams_hold(port, b);
-		(void)seat(port, b); /* those that it takes the place of have left as many */
+		if (seat(port, b) == 0) {
+			is_news = true;
+			continue;
+		}
+		b->is_held = true; /* whoever leaves for it makes room: it's admitted again then */
+		keep_save(port->ports->keep);
 	}
 	return is_news;
 }

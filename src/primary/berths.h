@@ -25,7 +25,7 @@
 int berths_open(struct port *port, int fd, const struct sock_facts *facts,
 		const struct berth_owner *owner, bool is_held);
 
-/* New connections for that worker, at every port where it listens. */
+/* New connections for that worker, at every port where it listens and there is a seat for it. */
 void berths_admit(struct ports *p, uint64_t run);
 
 /* No new ones, until berths_admit(); its berths stay, and so does what waits in its queues. */
@@ -72,6 +72,9 @@ void berths_close_worker(struct ports *p, uint64_t run);
 /* Closes the berths whose worker has closed its socket; returns how many are left. */
 size_t berths_sweep(struct port *port);
 void berths_sweep_all(struct ports *p);
+
+/* Puts @b's socket @fd behind its index in the steering maps; returns as steer_begin_berth(). */
+int berth_put(struct ports *p, const struct berth *b, int fd);
 
 /* Gives the keeper a copy of @b's socket, taken from the worker. */
 void berth_store(struct ports *p, struct berth *b);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "os/clock.h"
 #include "primary/holder.h"
@@ -44,6 +45,22 @@ static bool explain_own(struct broker *b, int error, const struct addr *a, char 
 	return true;
 }
 
+/* It is not the worker that is short of them: its socket goes through our hands. */
+static bool explain_files(int error, const struct addr *a, char *ret_text)
+{
+	struct rlimit files;
+	char asked[ADDR_TEXT_MAX];
+
+	if (error != EMFILE || getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return false;
+	(void)snprintf(ret_text, COMPLAINT_TEXT_MAX,
+		       "%s cannot be bound: berth may have %llu files open (ulimit -Hn), and its "
+		       "ports and its workers' sockets at them take them all: start berth run with "
+		       "a higher limit, or with fewer ports or workers",
+		       addr_text(a, asked), (unsigned long long)files.rlim_max);
+	return true;
+}
+
 void complain(struct broker *b, struct broker_client *client, int error, const struct addr *a)
 {
 	char text[COMPLAINT_TEXT_MAX];
@@ -53,7 +70,7 @@ void complain(struct broker *b, struct broker_client *client, int error, const s
 		client->n_unexplained++;
 		return;
 	}
-	if (!explain_own(b, error, a, text))
+	if (!explain_own(b, error, a, text) && !explain_files(error, a, text))
 		(void)complaint_text(error, a, text);
 	if (client->n_unexplained)
 		output_say_worker(b->output, &client->source, MESSAGE_WARNING, "bind_failed",

@@ -25,14 +25,14 @@ static const char *role_text(enum worker_role role)
 static void add_drain(json_t *object, const struct worker *w, const struct described *d,
 		      int64_t now_ms)
 {
+	const int64_t due_ms = w->deadline_ms + w->late_ms;
 	int n = drain_n_connections(d->drain, w);
 
 	if (n >= 0)
 		(void)json_object_set_new(object, "connections", json_integer(n));
 	if (w->deadline_ms)
-		(void)json_object_set_new(
-			object, "left_ms",
-			json_integer(w->deadline_ms > now_ms ? w->deadline_ms - now_ms : 0));
+		(void)json_object_set_new(object, "left_ms",
+					  json_integer(due_ms > now_ms ? due_ms - now_ms : 0));
 }
 
 static json_t *worker_object(const struct worker *w, const struct described *d, int64_t now_ms)
@@ -135,6 +135,8 @@ static json_t *steps_array(const struct described *d)
 		const struct reload_step *step = &r->steps[i % RELOAD_STEPS_MAX];
 		char at[CLOCK_TEXT_MAX];
 
+		if (step->number != i + 1)
+			continue; /* a predecessor's, which are lost */
 		(void)json_array_append_new(
 			array,
 			json_pack("{s:I, s:I, s:s, s:s, s:s}", "reload", (json_int_t)step->reload,
@@ -149,12 +151,13 @@ json_t *describe_reload(const struct described *d)
 {
 	const struct reload *r = d->reload;
 
-	return json_pack("{s:I, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:s, s:o}", "id",
-			 (json_int_t)r->number, "state", rollout_phase_text(r->rollout.phase),
-			 "from", (int)r->from, "to", (int)r->to, "slots", (int)r->rollout.n_slots,
-			 "new", (int)rollout_n_new(&r->rollout), "leaving",
-			 (int)fleet_n_leaving(r->fleet), "has_next", (int)r->has_next, "message",
-			 r->message, "steps", steps_array(d));
+	return json_pack("{s:I, s:I, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:s, s:o}", "last_done",
+			 (json_int_t)r->last_done, "id", (json_int_t)r->number, "state",
+			 rollout_phase_text(r->rollout.phase), "from", (int)r->from, "to",
+			 (int)r->to, "slots", (int)r->rollout.n_slots, "new",
+			 (int)rollout_n_new(&r->rollout), "leaving", (int)fleet_n_leaving(r->fleet),
+			 "has_next", (int)r->has_next, "message", r->message, "steps",
+			 steps_array(d));
 }
 
 json_t *describe_upgrade(const struct described *d)
@@ -163,6 +166,19 @@ json_t *describe_upgrade(const struct described *d)
 
 	return json_pack("{s:I, s:s, s:s}", "id", (json_int_t)u->number, "state",
 			 upgrade_state_text(u->state), "message", u->message);
+}
+
+json_t *describe_drain(const struct described *d)
+{
+	const struct drain_order *o = d->drain_order;
+	const struct worker *w = drain_order_worker(o);
+	json_t *object =
+		json_pack("{s:I, s:i, s:s, s:s}", "id", (json_int_t)o->number, "slot", (int)o->slot,
+			  "state", drain_order_text(o->state), "message", o->message);
+
+	if (object && w && w->role == WORKER_LEAVING)
+		add_drain(object, w, d, clock_ms());
+	return object;
 }
 
 static json_t *operation(const char *kind, const char *id_kind, uint64_t number, const char *state,
@@ -194,6 +210,7 @@ json_t *describe_operations(const struct described *d)
 {
 	const struct reload *r = d->reload;
 	const struct upgrade *u = d->upgrade;
+	const struct drain_order *o = d->drain_order;
 	json_t *array = json_array();
 
 	if (u->number)
@@ -201,6 +218,12 @@ json_t *describe_operations(const struct described *d)
 					    operation("upgrade", "upgrade", u->number,
 						      upgrade_state_text(u->state),
 						      u->state != UPGRADE_RUNNING, u->message));
+	if (o->number)
+		(void)json_array_append_new(
+			array,
+			operation("drain", "drain", o->number, drain_order_text(o->state),
+				  o->state == DRAIN_ORDER_DONE || o->state == DRAIN_ORDER_FAILED,
+				  o->message));
 	if (r->number)
 		(void)json_array_append_new(array, reload_operation(d));
 	if (r->has_next)

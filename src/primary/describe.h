@@ -8,6 +8,7 @@
 
 #include "core/events.h"
 #include "primary/drain.h"
+#include "primary/drain_order.h"
 #include "primary/fleet.h"
 #include "primary/reload.h"
 #include "primary/upgrade.h"
@@ -17,6 +18,7 @@ struct described {
 	const struct reload *reload;
 	const struct upgrade *upgrade;
 	const struct drain *drain;
+	const struct drain_order *drain_order;
 	pid_t keeper;
 	int64_t wall_ms; /* the wall clock when clock_ms() was 0: one for all, so that none jitters */
 };
@@ -34,7 +36,10 @@ json_t *describe_generations(const struct described *d);
 json_t *describe_reload(const struct described *d);
 json_t *describe_upgrade(const struct described *d);
 
-/* Both, and what waits, in one form. */
+/* The last `berth drain`: "Drain". */
+json_t *describe_drain(const struct described *d);
+
+/* All of these, and what waits, in one form. */
 json_t *describe_operations(const struct described *d);
 
 json_t *describe_event(const struct event *event);

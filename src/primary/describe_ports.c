@@ -24,6 +24,12 @@ static const char *kind_text(enum port_kind kind)
 	return "";
 }
 
+/* The counter may be wrong for a moment. */
+static json_int_t live_of(const struct steer_berth *counters)
+{
+	return counters->live > 0 ? (json_int_t)counters->live : 0;
+}
+
 static int by_slot(const void *a, const void *b)
 {
 	const struct berth *one = *(struct berth *const *)a, *two = *(struct berth *const *)b;
@@ -50,34 +56,120 @@ static struct berth **sorted(const struct port *port, size_t *ret_n)
 	return all;
 }
 
-static json_t *berth_object(const struct port *port, const struct berth *b)
+static void add_queue(json_t *object, struct berth *b)
 {
-	const struct steer_berth *counters = steer_berth(port->ports->steer, b->index);
+	own_fd fd = NO_FD;
+	struct sock_queue queue;
 
-	json_t *object =
-		json_pack("{s:i, s:s, s:I, s:I}", "slot", (int)b->owner.slot, "state",
-			  b->is_held ? "held" : "open", "steered", (json_int_t)counters->steered,
-			  "migrated_in", (json_int_t)counters->migrated_in);
+	if (!object || berth_borrow(b, &fd) < 0 ||
+	    (b->is_udp ? sock_udp_queue(fd, &queue) : sock_queue(fd, &queue)) < 0)
+		return;
+	(void)json_object_set_new(object, "queue", json_integer((json_int_t)queue.n_waiting));
+	(void)json_object_set_new(object, "queue_limit", json_integer((json_int_t)queue.n_max));
+	(void)json_object_set_new(object, "dropped", json_integer((json_int_t)queue.n_dropped));
+}
+
+static void add_flows(json_t *object, const struct port *port, const struct berth *b)
+{
 	struct datagrams_berth datagrams;
 
-	if (!object || !b->is_udp)
-		return object;
 	datagrams_berth(port->ports, b, &datagrams);
 	(void)json_object_set_new(object, "flows", json_integer(datagrams.flows));
 	(void)json_object_set_new(object, "datagrams",
 				  json_integer((json_int_t)datagrams.datagrams));
+}
+
+/* @n_looks: how many queues were looked into for this answer. */
+static json_t *berth_object(const struct port *port, struct berth *b, unsigned *n_looks)
+{
+	const struct steer_berth *counters = steer_berth(port->ports->steer, b->index);
+	json_t *object =
+		json_pack("{s:i, s:s, s:I, s:I, s:I}", "slot", (int)b->owner.slot, "state",
+			  b->is_held ? "held" : "open", "steered", (json_int_t)counters->steered,
+			  "migrated_in", (json_int_t)counters->migrated_in, "migrated_out",
+			  (json_int_t)counters->migrated_out);
+
+	if (object && b->is_udp) {
+		add_flows(object, port, b);
+	} else if (object && steer_counts_connections(port->ports->steer)) {
+		(void)json_object_set_new(object, "live", json_integer(live_of(counters)));
+		(void)json_object_set_new(object, "live_mended",
+					  json_integer((json_int_t)b->drift.n_mended));
+	}
+	if ((*n_looks)++ < QUEUES_MAX)
+		add_queue(object, b);
 	return object;
 }
 
-static json_t *berths_array(const struct port *port)
+static json_t *berths_array(const struct port *port, unsigned *n_looks)
 {
 	size_t n;
 	own_free struct berth **all = sorted(port, &n);
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		(void)json_array_append_new(array, berth_object(port, all[i]));
+		(void)json_array_append_new(array, berth_object(port, all[i], n_looks));
 	return array;
+}
+
+/* What is in all, and not in what was counted: that of berths that have gone. */
+static json_int_t rest(uint64_t all, uint64_t counted)
+{
+	return all > counted ? (json_int_t)(all - counted) : 0;
+}
+
+/*
+ * All that the port was ever given. The berths are read first: what comes meanwhile
+ * looks for a moment like that of a berth that has gone.
+ */
+static json_t *totals_object(const struct port *port)
+{
+	const struct steer_port *table = steer_port(port->ports->steer, port->id);
+	struct steer_berth sum = { 0 };
+	json_t *object;
+
+	for (const struct berth *b = port->berths; b; b = b->next) {
+		const struct steer_berth *c = steer_berth(port->ports->steer, b->index);
+
+		sum.steered += c->steered;
+		sum.migrated_in += c->migrated_in;
+		sum.migrated_out += c->migrated_out;
+		sum.live += live_of(c);
+	}
+	object = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "steered",
+			   (json_int_t)(table->steered + table->to_anchor), "migrated",
+			   (json_int_t)table->migrated, "to_anchor", (json_int_t)table->to_anchor,
+			   "from_anchor", (json_int_t)table->from_anchor, "refused",
+			   (json_int_t)table->refused, "gone_steered",
+			   rest(table->steered, sum.steered), "gone_migrated_in",
+			   rest(table->migrated, sum.migrated_in), "gone_migrated_out",
+			   rest(table->migrated, table->from_anchor + sum.migrated_out));
+	if (object && steer_counts_connections(port->ports->steer))
+		(void)json_object_set_new(object, "live", json_integer(sum.live));
+	return object;
+}
+
+/* Datagrams that came while no berth was open. */
+static json_int_t n_dropped(const struct port *port)
+{
+	const struct steer_port *table = steer_port(port->ports->steer, port->id);
+
+	return (json_int_t)(table->to_anchor + table->refused);
+}
+
+static json_t *port_object(const struct port *port, unsigned *n_looks)
+{
+	char text[ADDR_TEXT_MAX];
+	json_t *object =
+		json_pack("{s:s, s:s, s:b, s:o}", "address", addr_name(port_addr(port), text),
+			  "kind", kind_text(port->kind), "named", (int)port->is_named, "berths",
+			  berths_array(port, n_looks));
+
+	if (object && port->kind == PORT_STEERED && port_is_udp(port))
+		(void)json_object_set_new(object, "dropped", json_integer(n_dropped(port)));
+	else if (object && port->kind == PORT_STEERED)
+		(void)json_object_set_new(object, "totals", totals_object(port));
+	return object;
 }
 
 /* Every worker may have a port of its own beside those that are shared. */
@@ -93,34 +185,15 @@ static void append_unique(const struct fleet *f, json_t *array)
 					  "kind", "unique", "slot", (int)w->slot, "berths"));
 }
 
-/* Datagrams that came while no berth was open. */
-static json_int_t n_dropped(const struct port *port)
-{
-	const struct steer_port *table = steer_port(port->ports->steer, port->id);
-
-	return (json_int_t)(table->to_anchor + table->refused);
-}
-
 json_t *describe_ports_array(const struct described *d)
 {
 	const struct ports *p = d->fleet->ports;
 	json_t *array = json_array();
+	unsigned n_looks = 0;
 
-	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
-		const struct port *port = p->at[i];
-		char text[ADDR_TEXT_MAX];
-
-		json_t *object;
-
-		if (!port)
-			continue;
-		object = json_pack("{s:s, s:s, s:b, s:o}", "address",
-				   addr_name(port_addr(port), text), "kind", kind_text(port->kind),
-				   "named", (int)port->is_named, "berths", berths_array(port));
-		if (object && port->kind == PORT_STEERED && port_is_udp(port))
-			(void)json_object_set_new(object, "dropped", json_integer(n_dropped(port)));
-		(void)json_array_append_new(array, object);
-	}
+	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
+		if (p->at[i])
+			(void)json_array_append_new(array, port_object(p->at[i], &n_looks));
 	append_unique(d->fleet, array);
 	return array;
 }
@@ -141,18 +214,6 @@ json_t *describe_ports(const struct described *d)
 
 /* --- berths --- */
 
-static void add_queue(json_t *object, struct berth *b)
-{
-	own_fd fd = NO_FD;
-	struct sock_queue queue;
-
-	if (!object || berth_borrow(b, &fd) < 0 ||
-	    (b->is_udp ? sock_udp_queue(fd, &queue) : sock_queue(fd, &queue)) < 0)
-		return;
-	(void)json_object_set_new(object, "queue", json_integer((json_int_t)queue.n_waiting));
-	(void)json_object_set_new(object, "queue_limit", json_integer((json_int_t)queue.n_max));
-}
-
 json_t *describe_berths(const struct described *d)
 {
 	const struct ports *p = d->fleet->ports;
@@ -166,14 +227,12 @@ json_t *describe_berths(const struct described *d)
 		char text[ADDR_TEXT_MAX];
 
 		for (size_t i = 0; i < n; i++) {
-			json_t *object = berth_object(port, all[i]);
+			json_t *object = berth_object(port, all[i], &n_looks);
 
 			if (object)
 				(void)json_object_set_new(
 					object, "port",
 					json_string(addr_name(port_addr(port), text)));
-			if (port->kind == PORT_STEERED && n_looks++ < QUEUES_MAX)
-				add_queue(object, all[i]);
 			(void)json_array_append_new(array, object);
 		}
 	}

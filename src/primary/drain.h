@@ -25,6 +25,13 @@ void drain_note(struct drain *d);
 /* The worker drains no more: what was held back on its connections is let go. */
 void drain_call_off(struct drain *d, const struct worker *w);
 
+/*
+ * drain_cut - cut all connections of a worker whose time is over
+ *
+ * Returns whether it has none left, and nobody waits for it: so that it may stand still.
+ */
+bool drain_cut(struct drain *d, const struct worker *w);
+
 /* How many connections a worker had at the last look; -1 if it isn't known yet. */
 int drain_n_connections(const struct drain *d, const struct worker *w);
 

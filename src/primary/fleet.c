@@ -3,10 +3,10 @@
  */
 #include "primary/fleet.h"
 
-#include <string.h>
-
 #include "base/container_of.h"
 #include "os/clock.h"
+#include "primary/fleet_parts.h"
+#include "primary/wanted.h"
 
 #define UNSERVED_AFTER_MS 2000
 
@@ -32,12 +32,11 @@ static struct worker *find_by_pid(const struct fleet *f, pid_t pid)
 
 struct worker *fleet_find_process(struct fleet *f, pid_t pid)
 {
-	struct worker *leader = find_by_pid(f, pid);
+	struct tree_line line;
 
-	if (leader)
-		return leader;
-	for (struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w))
-		if (worker_is_running(w) && process_has(w->process, pid))
+	tree_climb(pid, &line); /* once: whoever asks for it may be anybody */
+	for (struct worker *w = fleet_next(f, NULL); w && line.n; w = fleet_next(f, w))
+		if (worker_is_running(w) && process_has(w->process, &line))
 			return w;
 	return NULL;
 }
@@ -50,13 +49,13 @@ struct worker *fleet_find_run(struct fleet *f, uint64_t run)
 	return NULL;
 }
 
-static void add_other(struct fleet *f, struct worker *w)
+void fleet_add_other(struct fleet *f, struct worker *w)
 {
 	w->next = f->others;
 	f->others = w;
 }
 
-static void remove_other(struct fleet *f, const struct worker *w)
+void fleet_remove_other(struct fleet *f, const struct worker *w)
 {
 	struct worker **at = &f->others;
 
@@ -66,20 +65,23 @@ static void remove_other(struct fleet *f, const struct worker *w)
 		*at = w->next;
 }
 
-static struct worker *add_worker(struct fleet *f, unsigned slot, enum worker_role role,
-				 unsigned generation)
+struct worker *fleet_add_worker(struct fleet *f, unsigned slot, enum worker_role role,
+				unsigned generation)
 {
-	struct worker *w = worker_new(&f->home, slot, role, generation);
+	/* A successor reads of no more: those that leave may be many. */
+	const bool is_full = f->n_workers >= STATE_WORKERS_MAX;
+	struct worker *w = is_full ? NULL : worker_new(&f->home, slot, role, generation);
 
 	if (!w) {
-		output_say(f->output, MESSAGE_ERROR, "worker_failed", "no memory for %s.%u",
-			   f->config->name, slot);
+		output_say(f->output, MESSAGE_ERROR, "worker_failed", "no %s for %s.%u",
+			   is_full ? "room beside all that leave" : "memory", f->config->name,
+			   slot);
 		return NULL;
 	}
 	if (role == WORKER_MEMBER)
 		f->workers[slot - 1] = w;
 	else
-		add_other(f, w);
+		fleet_add_other(f, w);
 	f->n_workers++;
 	return w;
 }
@@ -93,7 +95,7 @@ void fleet_start_missing(struct fleet *f)
 		/* What a candidate is to have, nobody else gets. */
 		if (f->workers[slot - 1] || fleet_find_candidate(f, slot))
 			continue;
-		w = add_worker(f, slot, WORKER_MEMBER, f->generation);
+		w = fleet_add_worker(f, slot, WORKER_MEMBER, f->generation);
 		if (w)
 			worker_event(w, EV_START);
 	}
@@ -115,21 +117,21 @@ void fleet_stop(struct fleet *f, bool is_now)
 }
 
 /* The member of a slot gives it up; it drains first, where it has clients. */
-static void send_away(struct fleet *f, struct worker *w, bool must_stay)
+void fleet_send_member_away(struct fleet *f, struct worker *w, bool must_stay)
 {
 	f->workers[w->slot - 1] = NULL;
-	add_other(f, w);
+	fleet_add_other(f, w);
 	worker_leave(w, must_stay);
 }
 
 /* As many slots as are wanted have a worker, or had one that has ended; and no others. */
-static void fit(struct fleet *f)
+void fleet_fit(struct fleet *f)
 {
 	keep_save(f->keep);
 	f->home.n_workers = f->n_wanted;
 	for (unsigned slot = APP_WORKERS_MAX; slot > f->n_wanted; slot--)
 		if (f->workers[slot - 1])
-			send_away(f, f->workers[slot - 1], false);
+			fleet_send_member_away(f, f->workers[slot - 1], false);
 	fleet_start_missing(f);
 }
 
@@ -147,128 +149,8 @@ void fleet_scale(struct fleet *f, unsigned n)
 		return;
 	fleet_dismiss_candidates(f); /* one for a slot that goes would have no place */
 	f->n_wanted = n;
-	fit(f);
+	fleet_fit(f);
 	revive(f);
-}
-
-/* --- one generation in the place of another --- */
-
-void fleet_send_away(struct fleet *f, unsigned slot, bool must_stay)
-{
-	send_away(f, f->workers[slot - 1], must_stay);
-}
-
-/* What --listen names: a member must listen at all of it. */
-static struct readiness_ports named_ports(const struct fleet *f)
-{
-	struct readiness_ports set = { { 0 } };
-
-	for (unsigned i = 0; i < PORT_TABLE_MAX; i++)
-		if (f->ports->at[i] && f->ports->at[i]->is_named)
-			readiness_add(&set, i);
-	return set;
-}
-
-/* Whoever has, or had, the slot. */
-static const struct worker *predecessor(const struct fleet *f, unsigned slot)
-{
-	if (f->workers[slot - 1])
-		return f->workers[slot - 1];
-	for (const struct worker *w = f->others; w; w = w->next)
-		if (w->slot == slot && w->role == WORKER_LEAVING)
-			return w;
-	return NULL;
-}
-
-struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation)
-{
-	const struct worker *before = predecessor(f, slot);
-	struct worker *w = add_worker(f, slot, WORKER_CANDIDATE, generation);
-
-	if (!w)
-		return NULL;
-	if (before)
-		w->wanted = worker_readiness(before).listens;
-	/* One that has died, or comes up itself, is no example. */
-	if (readiness_is_empty(&w->wanted))
-		w->wanted = named_ports(f);
-	worker_event(w, EV_START);
-	return w;
-}
-
-void fleet_promote(struct fleet *f, struct worker *w, bool must_stay)
-{
-	struct worker *member = f->workers[w->slot - 1];
-
-	/* At no moment that a successor could find is one of the two nowhere. */
-	if (member) {
-		member->role = WORKER_LEAVING;
-		member->must_stay = must_stay;
-		add_other(f, member);
-	}
-	remove_other(f, w);
-	f->workers[w->slot - 1] = w;
-	w->role = WORKER_MEMBER;
-	/* First the new one gets clients, and only then the old one no more. */
-	if (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN)
-		worker_event(w, EV_RESUME);
-	else
-		worker_become_member(w);
-	if (member)
-		worker_leave(member, must_stay);
-}
-
-static bool can_come_back(const struct worker *w)
-{
-	return w->role == WORKER_LEAVING &&
-	       (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN);
-}
-
-struct worker *fleet_find_leaving(struct fleet *f, unsigned slot, unsigned generation)
-{
-	for (struct worker *w = f->others; w; w = w->next)
-		if (w->slot == slot && w->generation == generation && can_come_back(w))
-			return w;
-	return NULL;
-}
-
-struct worker *fleet_find_candidate(struct fleet *f, unsigned slot)
-{
-	for (struct worker *w = f->others; w; w = w->next)
-		if (w->slot == slot && w->role == WORKER_CANDIDATE)
-			return w;
-	return NULL;
-}
-
-void fleet_dismiss_candidates(struct fleet *f)
-{
-	struct worker *next;
-
-	for (struct worker *w = f->others; w; w = next) {
-		next = w->next;
-		if (w->role == WORKER_CANDIDATE)
-			worker_leave(w, false);
-	}
-}
-
-void fleet_let_go(struct fleet *f, unsigned kept, uint32_t keep_ms)
-{
-	struct worker *next;
-
-	for (struct worker *w = f->others; w; w = next) {
-		next = w->next;
-		if (w->role == WORKER_LEAVING)
-			worker_let_go(w, w->generation == kept ? keep_ms : 0);
-	}
-}
-
-unsigned fleet_n_leaving(const struct fleet *f)
-{
-	unsigned n = 0;
-
-	for (const struct worker *w = f->others; w; w = w->next)
-		n += w->state != WORKER_FROZEN;
-	return n;
 }
 
 /* --- what workers tell --- */
@@ -291,10 +173,36 @@ static void warn_of_unserved(uv_timer_t *timer)
 	}
 }
 
+void fleet_note_served(struct fleet *f, const struct worker *w)
+{
+	const struct readiness_ports listens = worker_readiness(w).listens;
+
+	if (w->role != WORKER_MEMBER || w->state != WORKER_READY)
+		return;
+	/* One that has come back by itself, and elsewhere, is no example. */
+	if (readiness_has_all(&listens, &f->served[w->slot - 1]))
+		f->served[w->slot - 1] = listens;
+}
+
+void fleet_forget_served(struct fleet *f, unsigned slot)
+{
+	f->served[slot - 1] = (struct readiness_ports){ { 0 } };
+}
+
+/* Its place in the table may soon mean another one. */
+static void on_port_removed(void *data, unsigned port)
+{
+	struct fleet *f = data;
+
+	for (unsigned slot = 1; slot <= APP_WORKERS_MAX; slot++)
+		readiness_remove(&f->served[slot - 1], port);
+}
+
 static void on_ready(struct worker *w)
 {
 	struct fleet *f = container_of(w->home, struct fleet, home);
 
+	fleet_note_served(f, w);
 	f->n_ready++;
 	f->on_ready(f, w);
 	if (f->has_said_ready || f->n_ready < f->n_wanted)
@@ -304,6 +212,19 @@ static void on_ready(struct worker *w)
 	output_say(f->output, MESSAGE_INFO, "app_ready", "%s: %u worker%s ready after %lld ms",
 		   f->config->name, f->n_wanted, f->n_wanted == 1 ? "" : "s",
 		   (long long)(clock_ms() - f->started_at_ms));
+}
+
+static bool may_end(const struct worker *w)
+{
+	const struct fleet *f = container_of(w->home, struct fleet, home);
+
+	for (unsigned slot = 1; slot <= f->n_wanted; slot++) {
+		const struct worker *other = f->workers[slot - 1];
+
+		if (slot != w->slot && other && other->state == WORKER_READY)
+			return true;
+	}
+	return f->n_wanted == 1;
 }
 
 static void on_failed(struct worker *w, const char *why)
@@ -334,6 +255,13 @@ static void on_drain(struct worker *w)
 	f->on_drain(f, w);
 }
 
+static bool on_cut(struct worker *w)
+{
+	struct fleet *f = container_of(w->home, struct fleet, home);
+
+	return f->on_cut(f, w);
+}
+
 /* Once for each port and run: a worker may listen again as often as it likes. */
 static bool is_first_time(struct process *process, const struct port *port)
 {
@@ -359,9 +287,10 @@ void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port
 	/* A program with several ports listens at one after the other. */
 	if (!f->has_said_ready)
 		(void)uv_timer_start(&f->unserved_check, warn_of_unserved, UNSERVED_AFTER_MS, 0);
-	if (w->role == WORKER_MEMBER)
-		w->wanted = named_ports(f);
+	wanted_update(w, f->ports);
 	worker_look_ready(w);
+	fleet_note_served(f, w);
+	f->on_listening(f, w);
 	keep_save(f->keep);
 }
 
@@ -373,7 +302,7 @@ static void on_gone(struct worker *w)
 	if (f->workers[w->slot - 1] == w)
 		f->workers[w->slot - 1] = NULL;
 	else
-		remove_other(f, w);
+		fleet_remove_other(f, w);
 	f->n_workers--;
 	(void)worker_free(w);
 	if (code && !f->exit_code) {
@@ -399,83 +328,6 @@ void fleet_note_exit(struct fleet *f, pid_t pid, int status)
 		process_exited(w->process, status);
 }
 
-/* --- from primary to primary --- */
-
-/* The slot is empty already, and what that means has yet to be done. */
-static void remain_given_up(struct state *s, int code)
-{
-	s->app.exit_code = code;
-	s->app.flags |= STATE_APP_STOPPING;
-}
-
-void fleet_remains(const struct fleet *f, struct state *s)
-{
-	s->app.n_runs = f->home.n_runs;
-	s->app.started_at_ms = f->started_at_ms;
-	s->app.n_wanted = f->n_wanted;
-	s->app.n_ready = f->n_ready;
-	s->app.exit_code = f->exit_code;
-	s->app.flags |= f->is_stopping ? STATE_APP_STOPPING : 0;
-	s->app.flags |= f->has_said_ready ? STATE_APP_SAID_READY : 0;
-	s->app.flags |= f->home.has_begun ? STATE_APP_BEGUN : 0;
-	s->app.generation = f->generation;
-	for (const struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w)) {
-		if (w->state != WORKER_GONE)
-			worker_remains(w, &s->workers[s->n_workers++]);
-		else if (w->give_up_code && !s->app.exit_code)
-			remain_given_up(s, w->give_up_code);
-	}
-}
-
-void fleet_resume(struct fleet *f, const struct state *s)
-{
-	f->home.n_runs = s->app.n_runs;
-	f->started_at_ms = s->app.started_at_ms;
-	f->n_wanted = f->home.n_workers = s->app.n_wanted;
-	f->n_ready = s->app.n_ready;
-	f->exit_code = s->app.exit_code;
-	f->is_stopping = s->app.flags & STATE_APP_STOPPING;
-	f->has_said_ready = s->app.flags & STATE_APP_SAID_READY;
-	if (s->app.generation)
-		f->generation = s->app.generation;
-	f->home.has_begun = s->app.flags & STATE_APP_BEGUN;
-	for (size_t i = 0; i < s->n_workers; i++) {
-		const struct state_worker *remains = &s->workers[i];
-		struct worker *w = add_worker(f, remains->slot, (enum worker_role)remains->role,
-					      remains->generation ? remains->generation : 1);
-
-		if (w)
-			worker_resume(w, remains);
-	}
-}
-
-void fleet_go_on(struct fleet *f)
-{
-	struct worker *next;
-
-	f->is_resuming = true;
-	for (struct worker *w = fleet_next(f, NULL); w; w = next) {
-		next = fleet_next(f, w);
-		worker_go_on(w);
-	}
-	f->is_resuming = false;
-	/* Orders that a predecessor had begun to carry out. */
-	if (f->is_stopping)
-		fleet_stop(f, false);
-	else
-		fit(f);
-}
-
-void fleet_store(struct fleet *f)
-{
-	for (struct worker *w = fleet_next(f, NULL); w; w = fleet_next(f, w)) {
-		if (!w->process)
-			continue;
-		process_store(w->process);
-		process_become_orphan(w->process);
-	}
-}
-
 int fleet_init(struct fleet *f, uv_loop_t *loop)
 {
 	f->n_wanted = f->config->n_workers;
@@ -483,8 +335,12 @@ int fleet_init(struct fleet *f, uv_loop_t *loop)
 	f->home.on_ready = on_ready;
 	f->home.on_gone = on_gone;
 	f->home.on_failed = on_failed;
+	f->home.may_end = may_end;
 	f->home.on_drain = on_drain;
+	f->home.on_cut = on_cut;
 	f->home.on_ended = on_ended;
+	f->ports->on_removed = on_port_removed;
+	f->ports->on_removed_data = f;
 	f->generation = 1;
 	f->home.n_workers = f->n_wanted;
 	return uv_timer_init(loop, &f->unserved_check);

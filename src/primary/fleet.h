@@ -19,12 +19,13 @@ struct fleet {
 	struct ports *ports;
 	struct keep *keep;
 	struct worker_home home;
-	struct worker *workers[APP_WORKERS_MAX]; /* the members, by slot */
-	struct worker *others;                   /* candidates, and those that leave */
-	unsigned generation;                     /* of members that are started from now on */
-	unsigned n_wanted;                       /* slots 1 .. n_wanted are to have a worker */
-	unsigned n_workers;                      /* all of them */
-	unsigned n_ready;                        /* workers that have become ready, ever */
+	struct worker *workers[APP_WORKERS_MAX];        /* the members, by slot */
+	struct worker *others;                          /* candidates, and those that leave */
+	struct readiness_ports served[APP_WORKERS_MAX]; /* where the last that was ready listened */
+	unsigned generation; /* of members that are started from now on */
+	unsigned n_wanted;   /* slots 1 .. n_wanted are to have a worker */
+	unsigned n_workers;  /* all of them */
+	unsigned n_ready;    /* workers that have become ready, ever */
 	bool has_said_ready;
 	bool is_stopping;
 	bool is_resuming; /* nobody is told yet that no worker is left */
@@ -36,9 +37,11 @@ struct fleet {
 	void (*on_empty)(struct fleet *f);
 
 	/* What happens to single workers, for the reload. @why: the rest of a sentence. */
+	void (*on_listening)(struct fleet *f, const struct worker *w);
 	void (*on_ready)(struct fleet *f, struct worker *w);
 	void (*on_failed)(struct fleet *f, struct worker *w, const char *why);
 	void (*on_drain)(struct fleet *f, struct worker *w);
+	bool (*on_cut)(struct fleet *f, const struct worker *w);
 	void (*on_left)(struct fleet *f); /* one has gone; which doesn't matter */
 };
 
@@ -52,6 +55,9 @@ void fleet_done(struct fleet *f);
 
 /* The worker of @run listens at @port. */
 void fleet_note_listening(struct fleet *f, uint64_t run, const struct port *port);
+
+/* Whoever comes next in @slot may listen elsewhere. */
+void fleet_forget_served(struct fleet *f, unsigned slot);
 
 /* Starts a worker in each slot that should have one and hasn't. */
 void fleet_start_missing(struct fleet *f);
@@ -88,21 +94,33 @@ struct worker *fleet_find_run(struct fleet *f, uint64_t run);
 /*
  * fleet_try - start a candidate for @slot
  *
- * Before it is ready it must listen wherever the slot's member does, or whoever was its
- * member last; where nobody does, at all that --listen names. NULL without memory.
+ * Before it is ready it must listen wherever the last one in the slot that was ready did;
+ * where none ever was, wherever its member does, or at all that --listen names. NULL
+ * without memory.
  */
 struct worker *fleet_try(struct fleet *f, unsigned slot, unsigned generation);
 
 /*
- * fleet_promote - @w gets its slot, and clients
+ * fleet_promote - a worker gets its slot, and clients
  *
- * @w: a candidate, or one that drains or is frozen
+ * @w:          a candidate that is ready, or one that was the member and drains or is frozen;
+ *              the slot's own member from now on
+ * @must_stay:  whoever was the member may be wanted again, and is kept until fleet_keep_only()
+ *              or fleet_let_go(); else it goes when its clients have gone
  *
- * Whoever was the member leaves; @must_stay: and may be wanted again.
+ * First the new one gets clients, then the old one no more. The one that was the member may
+ * be freed in here, where it has no process.
  */
 void fleet_promote(struct fleet *f, struct worker *w, bool must_stay);
 
-/* The member of @slot leaves; @must_stay: and may be wanted again. */
+/*
+ * fleet_send_away - the member of a slot leaves it, and nobody has it
+ *
+ * @slot:       has a member; it may be freed in here, where it has no process
+ * @must_stay:  as for fleet_promote()
+ *
+ * Nobody is started in the slot: see fleet_try() and fleet_start_missing().
+ */
 void fleet_send_away(struct fleet *f, unsigned slot, bool must_stay);
 
 /* The best of @generation that was the member of @slot and could be so again, or NULL. */
@@ -111,18 +129,27 @@ struct worker *fleet_find_leaving(struct fleet *f, unsigned slot, unsigned gener
 /* The candidate for @slot, or NULL. */
 struct worker *fleet_find_candidate(struct fleet *f, unsigned slot);
 
+/* Ends the candidate for @slot, if there is one. */
+void fleet_dismiss_candidate(struct fleet *f, unsigned slot);
+
 /* Ends all candidates. */
 void fleet_dismiss_candidates(struct fleet *f);
 
 /*
- * fleet_let_go - what has left its slot need not stay
+ * fleet_keep_only - what has left its slot need not stay
  *
- * @kept:     a generation whose frozen ones are kept,
- * @keep_ms:  for so long
+ * @kept:     a generation that is kept, once it has drained,
+ * @keep_ms:  for so long; what is kept already keeps its own time. 0: not at all
  */
-void fleet_let_go(struct fleet *f, unsigned kept, uint32_t keep_ms);
+void fleet_keep_only(struct fleet *f, unsigned kept, uint32_t keep_ms);
 
-/* How many beside the members are still on their way out: all that aren't frozen. */
+/* Whether any of @generation is kept. */
+bool fleet_keeps(const struct fleet *f, unsigned generation);
+
+/* What has left its slot and is of @generation need not stay; what is of others is left as it is. */
+void fleet_let_go(struct fleet *f, unsigned generation);
+
+/* How many beside the members are still on their way out: neither frozen nor stuck. */
 unsigned fleet_n_leaving(const struct fleet *f);
 
 /* --- from primary to primary --- */

@@ -11,8 +11,7 @@
 #include "primary/fleet.h"
 #include "primary/output.h"
 #include "primary/recycling.h"
-
-#define HANG_WATCH_BERTHS_MAX 4096 /* that are watched, of all ports */
+#include "primary/stack_look.h"
 
 struct hang_watch {
 	const struct app_config *config;
@@ -23,7 +22,8 @@ struct hang_watch {
 	struct hung_watch watch;
 	struct hung_berth *berths; /* NULL: nobody asked for it */
 	struct hung_reading *readings;
-	uint64_t n_came; /* to all berths, at the last look */
+	struct stack_look *stacks; /* of one that hangs; NULL: nobody looks at any */
+	uint64_t n_came;           /* to all berths, at the last look */
 };
 
 /* All of these are for the primary's thread only. None blocks. */

@@ -71,8 +71,11 @@ static void on_done(void *data, const struct probe_result *result)
 		h->events->passed(w);
 		return;
 	}
-	/* What could not be asked says nothing of the worker. */
-	if (result->outcome == PROBE_FAILED && !is_starting)
+	if (result->outcome == PROBE_UNMADE) {
+		h->events->unasked(w, result->text);
+		return;
+	}
+	if (!is_starting)
 		is_dead = probe_count(&config_of(h)->probe_timing, false, &h->n_failed);
 	h->events->failed(w, result->text, is_dead);
 }
@@ -82,7 +85,7 @@ static const struct probe_events probe_events = {
 	.done = on_done,
 };
 
-/* Where it is asked unless the probe says so itself: at its first port that is TCP. */
+/* Where it is asked: at its first port that is TCP, but for what the probe says itself. */
 static bool find_port(const struct health *h, struct addr *ret_addr)
 {
 	const struct readiness r = worker_readiness(h->worker);
@@ -98,9 +101,8 @@ static bool find_port(const struct health *h, struct addr *ret_addr)
 	return false;
 }
 
-static void on_timer(uv_timer_t *timer)
+static int ask(struct health *h)
 {
-	struct health *h = container_of(timer, struct health, timer);
 	struct worker *w = h->worker;
 	struct probe_request request = {
 		.loop = w->home->loop,
@@ -114,23 +116,31 @@ static void on_timer(uv_timer_t *timer)
 		.events = &probe_events,
 		.data = h,
 	};
+
+	if (!find_port(h, &request.port) && probe_needs_port(request.probe))
+		return -EAFNOSUPPORT;
+	return probe_start(&request, &h->run);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct health *h = container_of(timer, struct health, timer);
+	struct worker *w = h->worker;
 	int r;
 
 	/* Whoever lacks more than this need not be asked yet. */
 	if (h->run || !worker_is_running(w) || !worker_wants_probe(w))
 		return;
-	if (!find_port(h, &request.port) && request.probe->kind != PROBE_EXEC)
-		return;
-	r = probe_start(&request, &h->run);
+	r = ask(h);
 	if (r == 0)
 		return;
 	h->run = NULL;
-	if (h->source)
-		berths_forget_probe(ports_of(h), h->source);
-	h->source = 0;
-	if (r != -EAGAIN)
-		h->events->failed(w, strerror(-r), false);
+	forget_run(h);
 	wait_ms(h, probe_pause_ms(&config_of(h)->probe_timing, w->state == WORKER_STARTING));
+	if (r == -EAFNOSUPPORT)
+		h->events->unasked(w, "it listens at no TCP port that could be asked");
+	else if (r != -EAGAIN)
+		h->events->unasked(w, strerror(-r));
 }
 
 void health_soon(struct health *h)
@@ -148,6 +158,7 @@ int health_new(struct worker *w, const struct health_events *events, struct heal
 	h->worker = w;
 	h->events = events;
 	(void)uv_timer_init(w->home->loop, &h->timer);
+	wait_ms(h, 0);
 	*ret_health = h;
 	return 0;
 }

@@ -41,6 +41,7 @@ struct finding {
 	struct procfs_details details;
 	bool is_found;
 	bool is_berth;
+	bool is_left_over; /* a worker whose keeper and primary have died */
 };
 
 /* The first process that has it open; but of a port that berth shares, berth itself. */
@@ -64,7 +65,7 @@ static int keep_details(const struct procfs_hit *hit, void *arg)
 }
 
 /* ", berth app hello" and the like; "" for whoever has nothing to do with berth. */
-static void say_kin(const struct finding *f, char ret_text[static KIN_TEXT_MAX])
+static void say_kin(struct finding *f, char ret_text[static KIN_TEXT_MAX])
 {
 	struct kin_berth berth = { 0 };
 	struct kin kin;
@@ -73,6 +74,7 @@ static void say_kin(const struct finding *f, char ret_text[static KIN_TEXT_MAX])
 		kin_find(&kin, f->details.process.pid, &berth);
 		kin_done(&kin);
 	}
+	f->is_left_over = berth.is_left_over;
 	ret_text[0] = '\0';
 	if (berth.is_left_over || (berth.keeper && (berth.app[0] || !f->is_berth)))
 		(void)snprintf(ret_text, KIN_TEXT_MAX, ", %sberth%s%s%s",
@@ -85,7 +87,7 @@ static void say_kin(const struct finding *f, char ret_text[static KIN_TEXT_MAX])
 
 /* "nginx (pid 812, user www-data)", or what can be said without knowing the process. */
 static int describe_process(const struct socket_info *socket,
-			    char ret_text[static PROCESS_TEXT_MAX])
+			    char ret_text[static PROCESS_TEXT_MAX], bool *ret_is_left_over)
 {
 	struct finding f = { .is_found = false };
 	char user[PROCFS_USER_MAX];
@@ -95,6 +97,7 @@ static int describe_process(const struct socket_info *socket,
 
 	if (f.is_found) {
 		say_kin(&f, kin);
+		*ret_is_left_over = f.is_left_over;
 		(void)snprintf(ret_text, PROCESS_TEXT_MAX, "%s (pid %d, user %s%s)",
 			       escape_text(f.details.process.comm, strlen(f.details.process.comm),
 					   comm, sizeof(comm)),
@@ -117,7 +120,8 @@ static int say_socket(const char *subject, const struct holder_socket *h, char *
 	char process[PROCESS_TEXT_MAX];
 	char local[ADDR_TEXT_MAX], peer[ADDR_TEXT_MAX];
 	const char *more = "";
-	int err = describe_process(s, process);
+	bool is_left_over = false;
+	int err = describe_process(s, process, &is_left_over);
 
 	if (err)
 		return err;
@@ -136,7 +140,10 @@ static int say_socket(const char *subject, const struct holder_socket *h, char *
 		more = ", which takes IPv4 too";
 	else if (s->state == SOCKET_BOUND && s->local.protocol == IPPROTO_TCP)
 		more = ", without listening";
-	(void)snprintf(ret_text, size, "%s is held by %s on %s%s", subject, process, local, more);
+	(void)snprintf(ret_text, size, "%s is held by %s on %s%s%s", subject, process, local, more,
+		       is_left_over ? ": `berth why` with this port tells of all that are left, "
+				      "and how to end them"
+				    : "");
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/container_of.h"
 #include "base/own.h"
+#include "primary/audit.h"
 #include "primary/berths.h"
 #include "primary/datagrams.h"
 
@@ -26,6 +27,7 @@ struct news {
 	uv_timer_t look_again;
 	uint64_t knock_ms;
 	unsigned n_handles;
+	struct audit *audit;
 };
 
 /* --- waking workers --- */
@@ -148,6 +150,8 @@ static void look(struct news *n)
 		(void)berths_sweep(port);
 		is_busy |= !is_quiet(port);
 	}
+	if (is_busy)
+		audit_look(n->audit);
 	if (is_busy && n->ports->on_traffic)
 		n->ports->on_traffic(n->ports->on_traffic_data);
 	if (is_busy)
@@ -183,8 +187,11 @@ int news_new(struct ports *p, struct news **ret_news)
 	if (!n)
 		return -ENOMEM;
 	n->ports = p;
-	r = uv_poll_init(p->loop, &n->calls, steer_news_fd(p->steer));
+	r = audit_new(p, &n->audit);
+	if (r == 0)
+		r = uv_poll_init(p->loop, &n->calls, steer_news_fd(p->steer));
 	if (r < 0) {
+		n->audit = audit_free(n->audit);
 		free(n);
 		return r;
 	}
@@ -204,6 +211,7 @@ struct news *news_free(struct news *n)
 {
 	if (!n)
 		return NULL;
+	n->audit = audit_free(n->audit);
 	uv_close((uv_handle_t *)&n->calls, on_closed);
 	uv_close((uv_handle_t *)&n->knock_again, on_closed);
 	uv_close((uv_handle_t *)&n->look_again, on_closed);

@@ -218,7 +218,7 @@ static void note_copies(struct port *port)
 		/* One whose worker has ended meanwhile never got a client. */
 		if (steer_socket_cookie(steer, b->index) != b->cookie &&
 		    (b->is_copied || b->is_udp) && berth_borrow(b, &fd) == 0)
-			(void)steer_set_socket(steer, b->index, fd);
+			(void)berth_put(port->ports, b, fd);
 	}
 }
 
@@ -268,7 +268,7 @@ static void go_on_steered(struct port *port)
 	table->anchor = port->anchor;
 	(void)steer_set_key(steer, port_addr(port), port->id);
 	if (port->fd >= 0) {
-		(void)steer_set_socket(steer, port->anchor, port->fd);
+		(void)steer_set_anchor(steer, port->anchor, port->fd);
 		(void)(port_is_udp(port) ? datagrams_attach(port) : steer_attach(steer, port->fd));
 	}
 	if (port_is_udp(port))
@@ -340,6 +340,11 @@ void port_remains_store_steering(struct ports *p)
 	(void)keep_store(p->keep, fds->news, "steer/news");
 	if (fds->holders >= 0)
 		(void)keep_store(p->keep, fds->holders, "steer/holders");
+	(void)keep_store(p->keep, fds->marks, "steer/marks");
+	(void)keep_store(p->keep, fds->listeners, "steer/listeners");
+	(void)keep_store(p->keep, fds->moved, "steer/moved");
+	if (fds->counting >= 0)
+		(void)keep_store(p->keep, fds->counting, "steer/counting");
 	datagrams_store(p);
 }
 
@@ -370,6 +375,10 @@ int port_remains_take_steering(struct ports *p, struct steer **ret_steer)
 		.berths = keep_take(p->keep, "steer/berths"),
 		.news = keep_take(p->keep, "steer/news"),
 		.holders = keep_take(p->keep, "steer/holders"),
+		.marks = keep_take(p->keep, "steer/marks"),
+		.listeners = keep_take(p->keep, "steer/listeners"),
+		.moved = keep_take(p->keep, "steer/moved"),
+		.counting = keep_take(p->keep, "steer/counting"),
 	};
 
 	struct steer *steer = NULL;

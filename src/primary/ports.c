@@ -22,6 +22,11 @@ enum steer_policy ports_policy(const struct ports *p)
 	switch (p->config->policy) {
 	case POLICY_RANDOM_TWO: return STEER_RANDOM_TWO;
 	case POLICY_HASH: return STEER_HASH;
+	/* Where connections aren't counted it's what comes next: tier.c says so. */
+	case POLICY_BALANCED:
+		return steer_counts_connections(p->steer) ? STEER_BALANCED : STEER_ROUND_ROBIN;
+	case POLICY_STICKY: return STEER_STICKY;
+	case POLICY_WEIGHTED: return STEER_WEIGHTED;
 	case POLICY_ROUND_ROBIN:
 	case POLICY_SHARED: break; /* which steers nothing */
 	}
@@ -95,6 +100,8 @@ static struct port *port_free(struct port *port)
 	drop_fd(&port->fd);
 	port_table_remove(&p->table, port->id);
 	p->at[port->id] = NULL;
+	if (p->on_removed)
+		p->on_removed(p->on_removed_data, port->id);
 	free(port);
 	return NULL;
 }
@@ -187,7 +194,7 @@ static int begin_steering(struct port *port)
 	table->anchor = anchor;
 	r = steer_set_key(p->steer, port_addr(port), port->id);
 	if (r == 0)
-		r = steer_set_socket(p->steer, anchor, port->fd);
+		r = steer_set_anchor(p->steer, anchor, port->fd);
 	/* Last: from here on the program is asked, and has to know where to. */
 	if (r == 0)
 		r = port_is_udp(port) ? datagrams_attach(port) : steer_attach(p->steer, port->fd);
@@ -479,6 +486,7 @@ void ports_stop_catching(struct ports *p)
 		if (!port || port->kind != PORT_STEERED)
 			continue;
 		anchor_watch_stop(port);
+		steer_port(p->steer, port->id)->is_ending = 1;
 		(void)steer_clear_socket(p->steer, port->anchor);
 		forget(port);
 		drop_fd(&port->fd);

@@ -17,6 +17,7 @@
 
 #include "base/addr.h"
 #include "core/app_config.h"
+#include "core/drift.h"
 #include "core/port_table.h"
 #include "os/sock.h"
 #include "os/steer.h"
@@ -57,6 +58,8 @@ struct berth {
 	bool is_held;       /* it has no seat: its worker is on trial, or drains */
 	uint64_t n_moved;   /* connections that came by migration, when we last looked */
 	unsigned n_knocks;  /* wake-ups that are still to be tried */
+	struct drift drift; /* of its counter of live connections */
+	struct drift_reading count; /* while one lasts */
 	struct berth_owner owner;
 };
 
@@ -91,6 +94,8 @@ struct ports {
 	uint32_t n_openings;
 	void (*on_traffic)(void *data); /* now and then, while there is any; may be NULL */
 	void *on_traffic_data;
+	void (*on_removed)(void *data, unsigned port); /* by its index; may be NULL */
+	void *on_removed_data;
 	struct news *news;           /* NULL in the shared tier */
 	struct leaving *leaving;     /* likewise */
 	struct datagrams *datagrams; /* NULL as long as there's no UDP port that is steered */

@@ -49,6 +49,11 @@ static void end(struct primary *p)
 
 /* --- what happens to workers --- */
 
+static void on_worker_listening(struct fleet *f, const struct worker *w)
+{
+	reload_note_listening(&container_of(f, struct primary, fleet)->reload, w);
+}
+
 static void on_worker_ready(struct fleet *f, struct worker *w)
 {
 	struct primary *p = container_of(f, struct primary, fleet);
@@ -77,69 +82,23 @@ static void on_worker_drain(struct fleet *f, struct worker *w)
 	reload_note_news(&p->reload);
 }
 
+static bool on_worker_cut(struct fleet *f, const struct worker *w)
+{
+	return drain_cut(container_of(f, struct primary, fleet)->drain, w);
+}
+
 static void on_worker_left(struct fleet *f)
 {
 	struct primary *p = container_of(f, struct primary, fleet);
 
 	reload_note_news(&p->reload);
 	recycling_note_news(&p->recycling);
+	drain_order_note_left(&p->drain_order);
 }
 
 static void on_empty(struct fleet *f)
 {
 	end(container_of(f, struct primary, fleet));
-}
-
-/* --- the API --- */
-
-int primary_reload(struct primary *p, const struct primary_reload_wish *wish, uint64_t *ret_number,
-		   const char **ret_answer)
-{
-	static const char *const answers[] = {
-		[RELOAD_BEGINS] = "begins",
-		[RELOAD_SUPERSEDES] = "supersedes",
-		[RELOAD_JOINS] = "joins",
-	};
-	const struct reload_wish full = {
-		.canary_percent = wish->canary_percent,
-		.watch_ms = wish->has_watch ? wish->watch_ms : p->config->watch_ms,
-		.uid = wish->uid,
-	};
-	enum reload_answer answer;
-	int r = reload_start(&p->reload, &full, ret_number, &answer);
-
-	if (r == 0)
-		*ret_answer = answers[answer];
-	return r;
-}
-
-int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number)
-{
-	return reload_undo(&p->reload, uid, ret_number);
-}
-
-unsigned primary_n_wanted(const struct primary *p)
-{
-	return p->fleet.n_wanted;
-}
-
-int primary_scale(struct primary *p, int n_workers)
-{
-	if (n_workers < 1 || n_workers > APP_WORKERS_MAX)
-		return -EINVAL;
-	if (p->fleet.is_stopping)
-		return -EBUSY;
-	if (reload_is_open(&p->reload))
-		return -EALREADY;
-	output_say(p->output, MESSAGE_INFO, "scaled", "%s: from %u to %d workers", p->config->name,
-		   p->fleet.n_wanted, n_workers);
-	fleet_scale(&p->fleet, (unsigned)n_workers);
-	return 0;
-}
-
-int primary_upgrade(struct primary *p, const char *binary, uint64_t *ret_number)
-{
-	return p->fleet.is_stopping ? -EBUSY : upgrade_start(&p->upgrade, binary, ret_number);
 }
 
 /* --- what the keeper and the broker tell --- */
@@ -254,9 +213,11 @@ static int init_fleet(struct primary *p)
 	p->fleet.ports = &p->ports;
 	p->fleet.keep = p->keep;
 	p->fleet.on_empty = on_empty;
+	p->fleet.on_listening = on_worker_listening;
 	p->fleet.on_ready = on_worker_ready;
 	p->fleet.on_failed = on_worker_failed;
 	p->fleet.on_drain = on_worker_drain;
+	p->fleet.on_cut = on_worker_cut;
 	p->fleet.on_left = on_worker_left;
 	p->fleet.home.loop = &p->loop;
 	p->fleet.home.config = p->config;
@@ -271,11 +232,16 @@ static void on_told(void *data, const struct notify_told *told)
 	struct primary *p = data;
 	struct worker *w;
 
-	if (told->verdict != NOTIFY_OK || !told->message->is_ready)
+	/* Much of what the protocol knows is nothing to us. */
+	if (told->verdict == NOTIFY_NOTHING ||
+	    (told->verdict == NOTIFY_OK && !told->message->is_ready))
 		return;
 	w = fleet_find_process(&p->fleet, told->sender.pid);
-	if (w)
+	if (w && told->verdict == NOTIFY_OK)
 		worker_note_notified(w);
+	else if (w)
+		output_say_worker(p->output, &w->process->client.source, MESSAGE_WARNING,
+				  "notify_ignored", "%s", notify_verdict_text(told->verdict));
 }
 
 static const struct notify_events notify_events = { .told = on_told };
@@ -322,7 +288,11 @@ static int init_recycling(struct primary *p)
 	p->recycling.output = p->hang_watch.output = p->output;
 	p->recycling.keep = p->keep;
 	p->recycling.reload = &p->reload;
-	p->hang_watch.recycling = &p->recycling;
+	p->hang_watch.recycling = p->drain_order.recycling = &p->recycling;
+	p->drain_order.fleet = &p->fleet;
+	p->drain_order.output = p->output;
+	p->drain_order.keep = p->keep;
+	drain_order_init(&p->drain_order);
 	r = recycling_init(&p->recycling, &p->loop);
 	return r < 0 ? r : hang_watch_init(&p->hang_watch, &p->loop);
 }

@@ -25,13 +25,22 @@ enum primary_exit {
 
 struct primary;
 
+#define PRIMARY_API_TEXT 512 /* a sentence */
+
+struct primary_api_place {
+	uv_loop_t *loop;
+	const char *app; /* its name */
+};
+
 /* The control API, which stands above the primary. */
 struct primary_api {
 	/*
 	 * Begins to answer. @fd: the socket that listens; NO_FD: it's made, and the primary's
-	 * then. 0 or -errno.
+	 * then. Where another file has taken its place, or none, another socket is made for
+	 * @fd. @ret_text: that, or "", or why it can't be done. 0 or -errno.
 	 */
-	int (*begin)(void *data, struct primary *p, uv_loop_t *loop, const char *app, int *fd);
+	int (*begin)(void *data, struct primary *p, const struct primary_api_place *place, int *fd,
+		     char ret_text[static PRIMARY_API_TEXT]);
 
 	/* Ends it; berth ends, too, and the socket's file goes. */
 	void (*end)(void *data, const char *app, int fd);
@@ -79,7 +88,6 @@ void primary_answer(struct primary *p, const char *what, const char *why_not);
 
 /* As the first signal to stop; @is_now: as the second one. All may be gone afterwards. */
 void primary_stop(struct primary *p, bool is_now);
-bool primary_is_stopping(const struct primary *p);
 unsigned primary_n_workers(const struct primary *p);
 
 /*
@@ -91,6 +99,14 @@ unsigned primary_n_workers(const struct primary *p);
  * 0; -EBUSY while stopping, -EALREADY while a reload is open, -EINVAL for a slot that isn't there.
  */
 int primary_restart(struct primary *p, const bool *slots, uint64_t *ret_run);
+
+/*
+ * primary_drain - replace a slot's member, new before old
+ *
+ * 0; -EBUSY while stopping, -EALREADY while something else replaces workers, -EINVAL: no such
+ * slot, -ENOENT: nobody serves in it.
+ */
+int primary_drain(struct primary *p, unsigned slot, uint64_t *ret_number);
 
 /* Sends the leader of a slot's member a signal. 0; -EINVAL: no such slot, -ENOENT: nobody is in it. */
 int primary_kill(struct primary *p, unsigned slot, int signal, pid_t *ret_pid);
@@ -112,15 +128,22 @@ struct primary_reload_wish {
 /*
  * primary_reload - begin a new generation
  *
- * @ret_answer: "begins", "supersedes" or "joins", static: what becomes of one that runs
+ * @ret_answer: "begins", "supersedes", "follows" or "joins", static: what becomes of one that runs
  *
- * 0; -EBUSY while stopping, -EOPNOTSUPP for a canary in the shared tier.
+ * 0; -EBUSY while stopping, -EOPNOTSUPP for a canary in the shared tier, -EINVAL for one that
+ * isn't watched.
  */
 int primary_reload(struct primary *p, const struct primary_reload_wish *wish, uint64_t *ret_number,
 		   const char **ret_answer);
 
-/* Back to the last generation. 0; -ENOENT if it's not there any more, -EBUSY while stopping. */
-int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number);
+/*
+ * primary_undo - back to the last generation
+ *
+ * @ret_answer: "rolls-back", "joins", "returns" or "reloads", static: see core/rollout_asked.h
+ *
+ * 0; -ENOENT if there is none, -EBUSY while stopping.
+ */
+int primary_undo(struct primary *p, uid_t uid, uint64_t *ret_number, const char **ret_answer);
 
 /* @binary: NULL for the program that runs. 0, -EALREADY, -EBUSY or -errno. */
 int primary_upgrade(struct primary *p, const char *binary, uint64_t *ret_number);

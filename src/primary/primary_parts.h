@@ -5,6 +5,7 @@
 #define BERTH_PRIMARY_PRIMARY_PARTS_H
 
 #include "primary/drain.h"
+#include "primary/drain_order.h"
 #include "primary/event_log.h"
 #include "primary/fleet.h"
 #include "primary/hang_watch.h"
@@ -35,6 +36,7 @@ struct primary {
 	struct fleet fleet;
 	struct reload reload;
 	struct recycling recycling;
+	struct drain_order drain_order;
 	struct hang_watch hang_watch;
 	struct drain *drain;
 	struct notify_socket *notify; /* NULL: nobody asked for it */

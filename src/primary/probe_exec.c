@@ -221,14 +221,18 @@ static int watch(uv_loop_t *loop, struct probe_exec *x)
 		return r;
 	x->n_handles++;
 	r = uv_poll_init(loop, &x->output, x->command.output_fd);
-	if (r < 0) {
-		uv_close((uv_handle_t *)&x->end, on_closed);
-		return r;
+	if (r == 0) {
+		x->n_handles++;
+		x->is_reading = true;
+		r = uv_poll_start(&x->end, UV_READABLE, on_end);
 	}
-	x->n_handles++;
-	x->is_reading = true;
-	(void)uv_poll_start(&x->end, UV_READABLE, on_end);
-	return uv_poll_start(&x->output, UV_READABLE, on_output);
+	if (r == 0)
+		r = uv_poll_start(&x->output, UV_READABLE, on_output);
+	if (r < 0) { /* handles go before their descriptors, and @x with the last of them */
+		stop_reading(x);
+		uv_close((uv_handle_t *)&x->end, on_closed);
+	}
+	return r;
 }
 
 int probe_exec_new(const struct probe_ask *ask, struct probe_exec **ret_exec)
@@ -252,6 +256,7 @@ int probe_exec_new(const struct probe_ask *ask, struct probe_exec **ret_exec)
 		command_kill(&x->command);
 		drop_fd(&x->command.pidfd);
 		drop_fd(&x->command.output_fd);
+		x->owner = NULL;
 		if (x->n_handles == 0)
 			free(x);
 		return r;

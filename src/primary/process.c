@@ -270,11 +270,11 @@ void process_signal_rest(const struct process *p, int signal)
 		(void)tree_signal(&tree, signal);
 }
 
-bool process_has(const struct process *p, pid_t pid)
+bool process_has(const struct process *p, const struct tree_line *line)
 {
 	const struct tree tree = tree_of(p);
 
-	return !p->is_gone && tree_has(&tree, pid);
+	return !p->is_gone && tree_has(&tree, line);
 }
 
 int process_pids(const struct process *p, pid_t *ret_pids, size_t n_max)

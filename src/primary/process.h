@@ -141,8 +141,8 @@ void process_signal_leader(const struct process *p, int signal);
 /* Sends @signal to all of the tree but the leader. */
 void process_signal_rest(const struct process *p, int signal);
 
-/* Whether @pid is one of its processes. */
-bool process_has(const struct process *p, pid_t pid);
+/* Whether who stands at the beginning of @line is one of its processes. */
+bool process_has(const struct process *p, const struct tree_line *line);
 
 /* Its processes: see tree_pids(). */
 int process_pids(const struct process *p, pid_t *ret_pids, size_t n_max);

@@ -14,6 +14,7 @@
 #define LOOK_MS        1000
 #define TAIL_SHOWN_MAX 300
 #define MIB            (1024.0 * 1024)
+#define NEXT_TRY_MAX   48
 
 static const char *app_of(const struct recycling *r)
 {
@@ -104,6 +105,7 @@ static void describe(const struct recycling *r, const struct recycle_reading *re
 			       (unsigned long long)r->config->recycle.n_connections);
 		break;
 	case RECYCLE_HUNG:
+	case RECYCLE_ASKED:
 	case RECYCLE_NONE: (void)snprintf(ret_text, RECYCLING_WHY_MAX, "%s", text); break;
 	}
 }
@@ -112,46 +114,58 @@ void recycling_replace(struct recycling *r, unsigned slot, enum recycle_reason r
 		       const char *details)
 {
 	r->slot = slot;
+	r->generation = r->fleet->generation;
 	r->reason = reason;
 	r->why[0] = '\0';
 	if (reason == RECYCLE_HUNG)
 		worker_hold(r->fleet->workers[slot - 1]);
 	keep_save(r->keep);
-	output_say(r->output, MESSAGE_WARNING, "recycle_begun",
-		   "%s.%u %s: another one comes up, and then takes its place", app_of(r), slot,
-		   details);
-	if (!fleet_try(r->fleet, slot, r->fleet->generation))
+	output_say(r->output, reason == RECYCLE_ASKED ? MESSAGE_INFO : MESSAGE_WARNING,
+		   "recycle_begun", "%s.%u %s: another one comes up, and then takes its place",
+		   app_of(r), slot, details);
+	if (!fleet_try(r->fleet, slot, r->generation))
 		(void)snprintf(r->why, sizeof(r->why), "no memory");
 	look_in(r, 0);
 }
 
-static void forget(struct recycling *r)
+/* @why: see struct recycling */
+static void forget(struct recycling *r, const char *why)
 {
+	if (r->reason == RECYCLE_ASKED)
+		r->on_ended(r->on_ended_data, why);
 	r->slot = 0;
 	r->reason = RECYCLE_NONE;
 	r->why[0] = '\0';
 	keep_save(r->keep);
 }
 
-/* The old one goes on, with all that it had. */
+/* The old one goes on, with all that it had. Another one there gets clients when it's ready. */
 static void keep_old(struct recycling *r)
 {
 	struct worker *member = r->fleet->workers[r->slot - 1];
 
-	if (r->reason == RECYCLE_HUNG && member)
+	if (r->reason == RECYCLE_HUNG && member && member->state == WORKER_READY)
 		worker_become_member(member);
 }
 
 static void give_up(struct recycling *r)
 {
-	const uint32_t pause_ms = recycle_pause_ms(++r->n_failures);
+	char next[NEXT_TRY_MAX] = "";
+	char why[RECYCLING_WHY_MAX];
 
-	r->not_before_ms = clock_ms() + pause_ms;
+	if (recycle_can_wait(r->reason)) {
+		const uint32_t pause_ms = recycle_pause_ms(++r->n_failures);
+
+		r->not_before_ms = clock_ms() + pause_ms;
+		(void)snprintf(next, sizeof(next), "; next try in %u s",
+			       (unsigned)(pause_ms / 1000));
+	}
 	output_say(r->output, MESSAGE_ERROR, "recycle_failed",
-		   "%s.%u is not replaced, the old one goes on: the new one %s; next try in %u s",
-		   app_of(r), r->slot, r->why, (unsigned)(pause_ms / 1000));
+		   "%s.%u is not replaced, the old one goes on: the new one %s%s", app_of(r),
+		   r->slot, r->why, next);
 	keep_old(r);
-	forget(r);
+	(void)snprintf(why, sizeof(why), "%s", r->why);
+	forget(r, why);
 	fleet_dismiss_candidates(r->fleet);
 }
 
@@ -173,6 +187,8 @@ static void note_replaced(struct recycling *r, const struct worker *member)
 {
 	const int64_t now_ms = clock_ms();
 
+	if (!recycle_can_wait(r->reason))
+		return;
 	if (member && recycle_is_soon(r->reason, (uint64_t)(now_ms - member->started_at_ms))) {
 		r->not_before_ms = now_ms + recycle_pause_ms(++r->n_failures);
 		return;
@@ -192,24 +208,35 @@ static void promote(struct recycling *r, struct worker *candidate)
 	fleet_promote(r->fleet, candidate, false);
 	if (r->reason == RECYCLE_HUNG)
 		end_hung(r, member);
-	forget(r);
+	forget(r, NULL);
 }
 
 /* --- one look --- */
+
+/* The one that we have started: a reload's is another generation's. */
+static bool is_ours(const struct recycling *r, const struct worker *w)
+{
+	return r->slot && w->slot == r->slot && w->role == WORKER_CANDIDATE &&
+	       w->generation == r->generation && !reload_is_running(r->reload);
+}
 
 /* Whether the one that comes up is still on its way. */
 static bool is_coming(struct recycling *r)
 {
 	struct worker *candidate = fleet_find_candidate(r->fleet, r->slot);
 
-	if (r->slot > r->fleet->n_wanted) { /* a predecessor died before it had sent it away */
+	/* A reload has sent ours away, and those that come up now are its own. */
+	if (reload_is_running(r->reload) || (candidate && !is_ours(r, candidate))) {
+		keep_old(r);
+		forget(r, "had to go: a reload came first");
+	} else if (r->slot > r->fleet->n_wanted) { /* its predecessor died before that */
 		fleet_dismiss_candidates(r->fleet);
-		forget(r);
+		forget(r, "is not needed: its slot is gone");
 	} else if (r->why[0]) {
 		give_up(r);
-	} else if (!candidate) { /* a reload, or another number of workers, came first */
+	} else if (!candidate) { /* a restart, or another number of workers */
 		keep_old(r);
-		forget(r);
+		forget(r, "had to go: a restart, or another number of workers, came first");
 	} else if (candidate->state == WORKER_READY) {
 		promote(r, candidate);
 	} else {
@@ -218,10 +245,15 @@ static bool is_coming(struct recycling *r)
 	return false;
 }
 
-bool recycling_is_free(const struct recycling *r)
+bool recycling_is_idle(const struct recycling *r)
 {
-	return !r->slot && !r->fleet->is_stopping && !reload_is_running(r->reload) &&
-	       clock_ms() >= r->not_before_ms;
+	return !r->slot && !r->fleet->is_stopping && !reload_is_running(r->reload);
+}
+
+/* Failures make the next one wait. */
+static bool is_free(const struct recycling *r)
+{
+	return recycling_is_idle(r) && clock_ms() >= r->not_before_ms;
 }
 
 static bool has_limits(const struct recycling *r)
@@ -245,7 +277,7 @@ static int64_t judge(struct recycling *r)
 	if (due == n)
 		due = none;
 	/* Those that leave are more than there should be: not too many of them. */
-	if (due != none && recycling_is_free(r) && fleet_n_leaving(r->fleet) == 0) {
+	if (due != none && is_free(r) && fleet_n_leaving(r->fleet) == 0) {
 		describe(r, &readings[due], reason, details);
 		recycling_replace(r, slots[due], reason, details);
 		return RECYCLE_NEVER_MS;
@@ -284,7 +316,7 @@ void recycling_note_failed(struct recycling *r, const struct worker *w, const ch
 {
 	char tail[TAIL_SHOWN_MAX] = "";
 
-	if (!r->slot || w->slot != r->slot || w->role != WORKER_CANDIDATE || r->why[0])
+	if (!is_ours(r, w) || r->why[0])
 		return;
 	if (w->process)
 		(void)output_last_lines(r->output, process_pid(w->process), tail, sizeof(tail));
@@ -317,12 +349,20 @@ void recycling_resume(struct recycling *r, const struct state_recycling *remains
 						      : RECYCLE_NONE;
 }
 
+static void take_over(struct recycling *r, const struct worker *candidate)
+{
+	r->slot = candidate->slot;
+	r->generation = candidate->generation;
+	if (recycle_is_late(candidate->state, candidate->deadline_ms, r->config->ready_timeout_ms))
+		recycling_note_failed(r, candidate, "was not ready in time");
+}
+
 /* What a predecessor had begun. */
 static void find_candidate(struct recycling *r)
 {
 	for (const struct worker *w = r->fleet->others; w && !r->slot; w = w->next)
 		if (w->role == WORKER_CANDIDATE)
-			r->slot = w->slot;
+			take_over(r, w);
 	if (r->reason != RECYCLE_HUNG)
 		return;
 	for (unsigned slot = 1; slot <= r->fleet->n_wanted; slot++) {

@@ -28,10 +28,15 @@ struct recycling {
 	uv_timer_t timer;
 	struct memory_look *memory; /* NULL: nobody asked for it */
 	unsigned slot;              /* whose replacement comes up, 0: none's */
+	unsigned generation;        /* of that one */
 	enum recycle_reason reason;
 	char why[RECYCLING_WHY_MAX]; /* the replacement has failed; "": it hasn't */
 	unsigned n_failures;         /* in a row; a limit that is reached at once counts, too */
 	int64_t not_before_ms;
+
+	/* What was asked for is over. @why: it has failed, the rest of a sentence; NULL: it hasn't. */
+	void (*on_ended)(void *data, const char *why);
+	void *on_ended_data;
 };
 
 /* All of these are for the primary's thread only. None blocks for longer than a fork. */
@@ -48,13 +53,15 @@ void recycling_note_news(struct recycling *r);
 /* @w has failed: @why is the rest of a sentence. */
 void recycling_note_failed(struct recycling *r, const struct worker *w, const char *why);
 
-/* Whether another replacement could begin now. */
-bool recycling_is_free(const struct recycling *r);
+/* Whether another replacement could begin now, but for the back-off of those that can wait. */
+bool recycling_is_idle(const struct recycling *r);
 
 /*
  * recycling_replace - replace the member of @slot, which is ready
  *
- * Only while recycling_is_free(). One that hangs gets no new clients from now on.
+ * @details: what is the matter with it, the rest of a sentence: "hangs"
+ *
+ * Only while recycling_is_idle(). One that hangs gets no new clients from now on.
  */
 void recycling_replace(struct recycling *r, unsigned slot, enum recycle_reason reason,
 		       const char *details);

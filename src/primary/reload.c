@@ -5,54 +5,15 @@
  */
 #include "primary/reload.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/container_of.h"
-#include "base/escape.h"
 #include "os/clock.h"
-#include "primary/berths.h"
+#include "primary/canary_watch.h"
+#include "primary/reload_parts.h"
 
 #define TAIL_SHOWN_MAX 300
-#define PERCENT_SHARE  (UINT32_MAX / 100)
-
-/* As much as there is room for, cut between two characters: programs read it as JSON. */
-static void write_text(char ret_text[static RELOAD_TEXT_MAX], const char *format, va_list arguments)
-{
-	char whole[2 * RELOAD_TEXT_MAX];
-
-	(void)vsnprintf(whole, sizeof(whole), format, arguments);
-	(void)escape_text(whole, strlen(whole), ret_text, RELOAD_TEXT_MAX);
-}
-
-/* How it ended, or why it is being undone. */
-__attribute__((format(printf, 2, 3))) static void set_message(struct reload *r, const char *format,
-							      ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	write_text(r->message, format, arguments);
-	va_end(arguments);
-}
-
-__attribute__((format(printf, 4, 5))) static void say(struct reload *r, enum message_level level,
-						      const char *event, const char *format, ...)
-{
-	struct reload_step *step = &r->steps[r->n_steps++ % RELOAD_STEPS_MAX];
-	va_list arguments;
-
-	step->number = r->n_steps;
-	step->reload = r->number;
-	step->at_ms = clock_ms();
-	step->event = event;
-	va_start(arguments, format);
-	write_text(step->text, format, arguments);
-	va_end(arguments);
-	output_say(r->output, level, event, "reload %llu: %s", (unsigned long long)r->number,
-		   step->text);
-}
 
 static double since_s(const struct reload *r)
 {
@@ -64,8 +25,6 @@ static const char *app_of(const struct reload *r)
 	return r->config->name;
 }
 
-static void look_soon(struct reload *r);
-
 /* --- acts --- */
 
 static void try_slot(struct reload *r, unsigned slot, bool is_instead)
@@ -74,10 +33,10 @@ static void try_slot(struct reload *r, unsigned slot, bool is_instead)
 
 	if (is_instead && f->workers[slot - 1])
 		fleet_send_away(f, slot, true);
-	say(r, MESSAGE_INFO, "reload_try", "%s.%u: generation %u starts%s", app_of(r), slot, r->to,
-	    is_instead ? " in the place of the old one" : "");
+	reload_say(r, MESSAGE_INFO, "reload_try", "%s.%u: generation %u starts%s", app_of(r), slot,
+		   r->to, is_instead ? " in the place of the old one" : "");
 	if (!fleet_try(f, slot, r->to))
-		look_soon(r);
+		reload_look_soon(r);
 }
 
 static void promote(struct reload *r, unsigned slot)
@@ -86,11 +45,12 @@ static void promote(struct reload *r, unsigned slot)
 
 	if (!w)
 		return;
-	berths_clear_canary(r->fleet->ports);
+	reload_end_canary(r);
 	fleet_promote(r->fleet, w, true);
-	say(r, MESSAGE_INFO, "reload_slot", "%s.%u: ready after %.1f s, serves (%u of %u)",
-	    app_of(r), slot, (double)(clock_ms() - w->started_at_ms) / 1000,
-	    rollout_n_new(&r->rollout), r->rollout.n_slots);
+	reload_watch_rest(r);
+	reload_say(r, MESSAGE_INFO, "reload_slot", "%s.%u: ready after %.1f s, serves (%u of %u)",
+		   app_of(r), slot, (double)(clock_ms() - w->started_at_ms) / 1000,
+		   rollout_n_new(&r->rollout), r->rollout.n_slots);
 }
 
 static void watch(struct reload *r)
@@ -99,26 +59,12 @@ static void watch(struct reload *r)
 	keep_save(r->keep);
 }
 
-static void let_canary(struct reload *r, unsigned slot)
-{
-	const struct worker *w = fleet_find_candidate(r->fleet, slot);
-
-	if (!w || !w->process)
-		return;
-	berths_set_canary(r->fleet->ports, w->process->client.run,
-			  r->wish.canary_percent * PERCENT_SHARE);
-	watch(r);
-	say(r, MESSAGE_INFO, "reload_canary",
-	    "%s.%u: the canary is ready and has %u%% of new connections, watched for %.1f s",
-	    app_of(r), slot, r->wish.canary_percent, (double)r->wish.watch_ms / 1000);
-}
-
 static void watch_all(struct reload *r)
 {
 	watch(r);
-	say(r, MESSAGE_INFO, "reload_watch",
-	    "generation %u serves in every slot, watched for %.1f s", r->to,
-	    (double)r->wish.watch_ms / 1000);
+	reload_say(r, MESSAGE_INFO, "reload_watch",
+		   "generation %u serves in every slot, watched for %.1f s", r->to,
+		   (double)r->wish.watch_ms / 1000);
 }
 
 static uint32_t undo_ms(const struct reload *r)
@@ -127,28 +73,48 @@ static uint32_t undo_ms(const struct reload *r)
 	return r->fleet->ports->steer && !r->is_undo ? r->config->undo_ms : 0;
 }
 
+/* The slot's worker of that generation serves again. Where it has gone meanwhile, it is started anew. */
+static void take_back(struct reload *r, unsigned slot)
+{
+	struct fleet *f = r->fleet;
+	const struct worker *member = f->workers[slot - 1];
+	struct worker *back = fleet_find_leaving(f, slot, r->to);
+
+	if (member && member->generation == r->to)
+		return;
+	if (back) {
+		fleet_promote(f, back, false);
+		return;
+	}
+	reload_say(r, MESSAGE_WARNING, "undo_late",
+		   "%s.%u: its worker of generation %u has gone: the command is started anew there",
+		   app_of(r), slot, r->to);
+	if (member)
+		fleet_send_away(f, slot, false);
+}
+
 /* All of this may be done twice, too. */
-static void settle(struct reload *r)
+void reload_settle(struct reload *r)
 {
 	struct fleet *f = r->fleet;
 
-	for (unsigned slot = 1; r->is_undo && slot <= f->n_wanted; slot++) {
-		const struct worker *member = f->workers[slot - 1];
-		struct worker *back = fleet_find_leaving(f, slot, r->to);
-
-		if (back && (!member || member->generation != r->to))
-			fleet_promote(f, back, false);
-	}
-	fleet_let_go(f, r->from, undo_ms(r));
+	for (unsigned slot = 1; r->is_undo && slot <= f->n_wanted; slot++)
+		take_back(r, slot);
+	fleet_keep_only(f, r->from, undo_ms(r));
+	if (r->is_undo)
+		fleet_start_missing(f);
 }
 
 static void commit(struct reload *r)
 {
+	reload_end_watch(r);
 	r->fleet->generation = r->to;
+	r->undo_to = r->from;
 	keep_save(r->keep);
-	settle(r);
-	say(r, MESSAGE_INFO, "reload_final", "generation %u is final after %.1f s%s", r->to,
-	    since_s(r), fleet_n_leaving(r->fleet) ? "; old workers end their connections" : "");
+	reload_settle(r);
+	reload_say(r, MESSAGE_INFO, "reload_final", "generation %u is final after %.1f s%s", r->to,
+		   since_s(r),
+		   fleet_n_leaving(r->fleet) ? "; old workers end their connections" : "");
 }
 
 static void act(struct reload *r, enum rollout_act what, unsigned slot)
@@ -157,7 +123,7 @@ static void act(struct reload *r, enum rollout_act what, unsigned slot)
 	case ROLLOUT_WAIT: break;
 	case ROLLOUT_TRY: try_slot(r, slot, false); break;
 	case ROLLOUT_REPLACE: try_slot(r, slot, true); break;
-	case ROLLOUT_LET_CANARY: let_canary(r, slot); break;
+	case ROLLOUT_LET_CANARY: reload_let_canary(r, slot); break;
 	case ROLLOUT_PROMOTE: promote(r, slot); break;
 	case ROLLOUT_WATCH: watch_all(r); break;
 	case ROLLOUT_COMMIT: commit(r); break;
@@ -187,12 +153,16 @@ static void go_back(struct reload *r)
 {
 	struct fleet *f = r->fleet;
 
-	berths_clear_canary(f->ports);
+	reload_end_canary(r);
+	reload_end_watch(r);
 	for (unsigned slot = 1; slot <= r->rollout.n_slots; slot++)
 		put_back(r, slot);
 	fleet_dismiss_candidates(f);
-	fleet_let_go(f, r->from, 0);
+	/* And none of those that are kept since the last good one: they can be wanted still. */
+	fleet_let_go(f, r->from);
+	fleet_let_go(f, r->to);
 	fleet_start_missing(f);
+	reload_hand_on(r);
 }
 
 static void undo(struct reload *r)
@@ -205,8 +175,8 @@ static void undo(struct reload *r)
 	r->watch_due_ms = 0;
 	f->generation = r->from;
 	keep_save(r->keep);
-	say(r, MESSAGE_ERROR, "reload_undo", "rolling back to generation %u: %s", r->from,
-	    r->message);
+	reload_say(r, MESSAGE_ERROR, "reload_undo", "rolling back to generation %u: %s", r->from,
+		   r->message);
 	go_back(r);
 }
 
@@ -232,17 +202,29 @@ static void end(struct reload *r)
 {
 	rollout_has_left(&r->rollout);
 	if (r->rollout.phase == ROLLOUT_DONE) {
-		set_message(r, "%s serves as generation %u", app_of(r), r->to);
-		say(r, MESSAGE_INFO, "reloaded", "done after %.1f s: %s", since_s(r), r->message);
+		r->last_done = r->number;
+		reload_set_message(r, "%s serves as generation %u", app_of(r), r->to);
+		reload_say(r, MESSAGE_INFO, "reloaded", "done after %.1f s: %s", since_s(r),
+			   r->message);
 	} else {
-		say(r, MESSAGE_ERROR, "rolled_back",
-		    "rolled back after %.1f s, generation %u goes on: %s", since_s(r), r->from,
-		    r->message);
+		reload_say(r, MESSAGE_ERROR, "rolled_back",
+			   "rolled back after %.1f s, generation %u goes on: %s", since_s(r),
+			   r->from, r->message);
 	}
 	keep_save(r->keep);
 }
 
-static void begin(struct reload *r, const struct reload_wish *wish, uint64_t number);
+/* Where one of them has gone, the others are kept for nothing. */
+static void check_kept(struct reload *r)
+{
+	if (!r->undo_to || reload_can_be_undone(r) || !fleet_keeps(r->fleet, r->undo_to))
+		return;
+	output_say(r->output, MESSAGE_WARNING, "not_kept",
+		   "%s: not every slot has its worker of generation %u any more: none of them is "
+		   "kept, and an undo would start them anew",
+		   app_of(r), r->undo_to);
+	fleet_let_go(r->fleet, r->undo_to);
+}
 
 static void look(struct reload *r)
 {
@@ -257,17 +239,19 @@ static void look(struct reload *r)
 	while (!r->has_failed && (what = rollout_next(&r->rollout, &slot)) != ROLLOUT_WAIT)
 		act(r, what, slot);
 	if (r->has_failed) {
-		look_soon(r);
+		reload_look_soon(r);
 		return;
 	}
-	if ((r->rollout.phase == ROLLOUT_SETTLING || r->rollout.phase == ROLLOUT_UNDOING) &&
-	    fleet_n_leaving(r->fleet) == 0)
+	check_kept(r);
+	if (rollout_is_running(&r->rollout) &&
+	    rollout_may_follow(r->rollout.phase, fleet_n_leaving(r->fleet),
+			       r->has_next ? r->rollout.n_slots : 0))
 		end(r);
 	if (r->has_next && !rollout_is_running(&r->rollout)) {
 		const struct reload_wish next = r->next;
 
 		r->has_next = false;
-		begin(r, &next, r->next_number);
+		reload_begin(r, &next, r->next_number);
 	}
 }
 
@@ -285,7 +269,7 @@ static void on_soon(uv_timer_t *timer)
 	}
 }
 
-static void look_soon(struct reload *r)
+void reload_look_soon(struct reload *r)
 {
 	(void)uv_timer_start(&r->soon, on_soon, 0, 0);
 }
@@ -299,7 +283,7 @@ static void on_watched(uv_timer_t *timer)
 	r->watch_due_ms = 0;
 	rollout_is_watched(&r->rollout);
 	keep_save(r->keep);
-	look_soon(r);
+	reload_look_soon(r);
 }
 
 /* --- what happens --- */
@@ -314,23 +298,23 @@ void reload_note_failed(struct reload *r, const struct worker *w, const char *wh
 	if (w && w->process)
 		(void)output_last_lines(r->output, process_pid(w->process), tail, sizeof(tail));
 	if (w)
-		set_message(r, "%s.%u %s%s%s", app_of(r), w->slot, why,
-			    tail[0] ? "; it wrote last: " : "", tail);
+		reload_set_message(r, "%s.%u %s%s%s", app_of(r), w->slot, why,
+				   tail[0] ? "; it wrote last: " : "", tail);
 	else
-		set_message(r, "%s", why);
+		reload_set_message(r, "%s", why);
 	keep_save(r->keep); /* a successor must not take it for good because it comes up again */
-	look_soon(r);
+	reload_look_soon(r);
 }
 
 void reload_note_news(struct reload *r)
 {
-	if (rollout_is_running(&r->rollout))
-		look_soon(r);
+	if (rollout_is_running(&r->rollout) || r->undo_to)
+		reload_look_soon(r);
 }
 
 bool reload_is_running(const struct reload *r)
 {
-	return rollout_is_running(&r->rollout) || r->has_next;
+	return reload_is_open(r) || r->rollout.phase == ROLLOUT_UNDOING || r->has_next;
 }
 
 bool reload_is_open(const struct reload *r)
@@ -339,122 +323,19 @@ bool reload_is_open(const struct reload *r)
 	       r->rollout.phase == ROLLOUT_WATCHING;
 }
 
-/* --- orders --- */
-
-static void begin(struct reload *r, const struct reload_wish *wish, uint64_t number)
-{
-	const struct rollout_rules rules = {
-		.max_surge = r->config->max_surge,
-		.max_unavailable = r->config->max_unavailable,
-		.has_canary = wish->canary_percent > 0,
-		.is_watched = wish->watch_ms > 0,
-	};
-
-	r->number = number;
-	r->wish = *wish;
-	r->is_undo = false;
-	r->has_failed = false;
-	r->message[0] = '\0';
-	r->from = r->fleet->generation;
-	r->to = ++r->n_generations;
-	r->began_ms = clock_ms();
-	fleet_dismiss_candidates(r->fleet); /* single replacements: all are replaced now */
-	rollout_begin(&r->rollout, &rules, r->fleet->n_wanted);
-	keep_save(r->keep);
-	say(r, MESSAGE_INFO, "reload_begun", "%s: from generation %u to %u, %u slot%s (uid %u)",
-	    app_of(r), r->from, r->to, r->rollout.n_slots, r->rollout.n_slots == 1 ? "" : "s",
-	    (unsigned)wish->uid);
-	look_soon(r);
-}
-
-int reload_start(struct reload *r, const struct reload_wish *wish, uint64_t *ret_number,
-		 enum reload_answer *ret_answer)
-{
-	if (r->fleet->is_stopping)
-		return -EBUSY;
-	if (wish->canary_percent && !r->fleet->ports->steer)
-		return -EOPNOTSUPP;
-	if (r->has_next) {
-		r->next = *wish;
-		*ret_number = r->next_number;
-		*ret_answer = RELOAD_JOINS;
-		return 0;
-	}
-	*ret_number = r->number + 1;
-	*ret_answer = RELOAD_BEGINS;
-	if (!rollout_is_running(&r->rollout)) {
-		begin(r, wish, *ret_number);
-		return 0;
-	}
-	*ret_answer = RELOAD_SUPERSEDES;
-	r->next = *wish;
-	r->next_number = *ret_number;
-	r->has_next = true;
-	if (reload_is_open(r)) {
-		set_message(r, "reload %llu takes its place", (unsigned long long)*ret_number);
-		r->has_failed = true;
-	}
-	look_soon(r);
-	return 0;
-}
-
-static bool can_come_back(const struct reload *r)
-{
-	for (unsigned slot = 1; slot <= r->fleet->n_wanted; slot++)
-		if (!fleet_find_leaving(r->fleet, slot, r->from))
-			return false;
-	return true;
-}
-
-int reload_undo(struct reload *r, uid_t uid, uint64_t *ret_number)
-{
-	const unsigned back_to = r->from;
-
-	if (r->fleet->is_stopping)
-		return -EBUSY;
-	if (reload_is_open(r)) {
-		*ret_number = r->number;
-		set_message(r, "undone by uid %u", (unsigned)uid);
-		r->has_failed = true;
-		look_soon(r);
-		return 0;
-	}
-	if (r->rollout.phase == ROLLOUT_UNDOING || r->is_undo || !back_to ||
-	    back_to == r->fleet->generation || !can_come_back(r))
-		return -ENOENT;
-	fleet_dismiss_candidates(r->fleet);
-	/* One that waits for its turn is not begun any more. */
-	r->number = (r->has_next ? r->next_number : r->number) + 1;
-	r->has_next = false;
-	*ret_number = r->number;
-	r->is_undo = true;
-	r->began_ms = clock_ms();
-	r->from = r->fleet->generation;
-	r->to = back_to;
-	r->fleet->generation = back_to;
-	r->rollout.phase = ROLLOUT_SETTLING;
-	keep_save(r->keep);
-	settle(r);
-	say(r, MESSAGE_INFO, "undone", "generation %u serves again (uid %u)", back_to,
-	    (unsigned)uid);
-	look_soon(r);
-	return 0;
-}
-
 /* --- from primary to primary --- */
 
 void reload_go_on(struct reload *r)
 {
-	if (r->rollout.phase != ROLLOUT_CANARY)
-		berths_clear_canary(r->fleet->ports);
+	reload_resume_canary(r);
 	if (r->fleet->is_stopping)
 		return;
 	if (r->rollout.phase == ROLLOUT_UNDOING)
 		go_back(r);
 	else if (r->rollout.phase == ROLLOUT_SETTLING)
-		settle(r);
+		reload_settle(r);
 	if (rollout_is_running(&r->rollout) || r->has_next)
-		look_soon(r);
+		reload_look_soon(r);
 }
 
 int reload_init(struct reload *r, uv_loop_t *loop)
@@ -467,6 +348,8 @@ int reload_init(struct reload *r, uv_loop_t *loop)
 
 void reload_done(struct reload *r)
 {
+	r->canary = canary_watch_free(r->canary);
+	r->rest = canary_watch_free(r->rest);
 	uv_close((uv_handle_t *)&r->soon, NULL);
 	uv_close((uv_handle_t *)&r->watch, NULL);
 }

@@ -5,7 +5,7 @@
 
 #include "primary/reload.h"
 
-void reload_remains(const struct reload *r, struct state_reload *ret_remains)
+static void remains(const struct reload *r, struct state_reload *ret_remains)
 {
 	*ret_remains = (struct state_reload){
 		.number = r->number,
@@ -32,6 +32,15 @@ void reload_remains(const struct reload *r, struct state_reload *ret_remains)
 	}
 }
 
+void reload_remains(const struct reload *r, struct state_app *app)
+{
+	remains(r, &app->reload);
+	app->history.undo_to = r->undo_to;
+	app->history.last_number = r->last_number;
+	app->history.last_done = r->last_done;
+	app->history.n_steps = r->n_steps;
+}
+
 /* Which slots have a new one is seen by who is there. */
 static void look_at_slots(struct reload *r)
 {
@@ -47,8 +56,9 @@ static void look_at_slots(struct reload *r)
 	}
 }
 
-void reload_resume(struct reload *r, const struct state_reload *remains)
+void reload_resume(struct reload *r, const struct state_app *app)
 {
+	const struct state_reload *remains = &app->reload;
 	const struct rollout_rules rules = {
 		.max_surge = r->config->max_surge,
 		.max_unavailable = r->config->max_unavailable,
@@ -69,10 +79,16 @@ void reload_resume(struct reload *r, const struct state_reload *remains)
 	r->has_next = remains->flags & STATE_RELOAD_HAS_NEXT;
 	r->next = (struct reload_wish){ remains->next_canary_percent, remains->next_watch_ms,
 					remains->next_uid };
-	r->next_number = r->number + 1;
 	memcpy(r->message, remains->message, sizeof(r->message) - 1);
 	rollout_begin(&r->rollout, &rules, r->fleet->n_wanted);
 	r->rollout.phase = (enum rollout_phase)remains->phase;
 	r->rollout.is_canary_over = !rules.has_canary || remains->flags & STATE_RELOAD_CANARY_OVER;
 	look_at_slots(r);
+	r->undo_to = app->history.undo_to;
+	r->last_done = app->history.last_done;
+	r->n_steps = app->history.n_steps;
+	r->last_number = app->history.last_number;
+	if (r->last_number < r->number) /* of those who did not count what was never begun */
+		r->last_number = r->number + r->has_next;
+	r->next_number = r->last_number;
 }

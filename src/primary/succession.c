@@ -43,6 +43,7 @@ void succession_save(void *data)
 	struct state s = { 0 };
 	own_free void *blob = NULL;
 	size_t size = 0;
+	int r = -ENOMEM;
 
 	if (!p->may_save)
 		return;
@@ -55,13 +56,16 @@ void succession_save(void *data)
 		s.app.flags |= p->is_tiered ? STATE_APP_TIERED : 0;
 		s.app.flags |= p->ports.steer ? 0 : STATE_APP_SHARED;
 		fleet_remains(&p->fleet, &s);
-		reload_remains(&p->reload, &s.app.reload);
+		reload_remains(&p->reload, &s.app);
 		recycling_remains(&p->recycling, &s.app.recycling);
+		drain_order_remains(&p->drain_order, &s.app.drain);
 		port_remains(&p->ports, &s);
 		size = state_write(&s, &blob);
+		if (!size && !state_can_be_read(&s))
+			r = -EOVERFLOW;
 	}
 	state_done(&s);
-	note_saved(p, size ? keep_set_state(p->keep, blob, size) : -ENOMEM);
+	note_saved(p, size ? keep_set_state(p->keep, blob, size) : r);
 }
 
 /* --- what a predecessor has left --- */
@@ -84,9 +88,11 @@ static int resume(struct primary *p, const struct state *s)
 	if (r == 0)
 		fleet_resume(&p->fleet, s);
 	if (r == 0)
-		reload_resume(&p->reload, &s->app.reload);
+		reload_resume(&p->reload, &s->app);
 	if (r == 0)
 		recycling_resume(&p->recycling, &s->app.recycling);
+	if (r == 0)
+		drain_order_resume(&p->drain_order, &s->app.drain);
 	return r;
 }
 
@@ -120,21 +126,22 @@ static struct broker_client *find_client(void *data, uint64_t run)
 
 static void begin_api(struct primary *p)
 {
+	const struct primary_api_place place = { &p->loop, p->config->name };
+	char text[PRIMARY_API_TEXT] = "";
 	int r;
 
 	p->api_fd = keep_take(p->keep, "api");
-	r = p->api->begin(p->api->data, p, &p->loop, p->config->name, &p->api_fd);
+	r = p->api->begin(p->api->data, p, &place, &p->api_fd, text);
 	if (r == 0) {
 		(void)keep_store(p->keep, p->api_fd, "api");
+		if (text[0])
+			output_say(p->output, MESSAGE_WARNING, "control_anew", "%s", text);
 		return;
 	}
-	drop_fd(&p->api_fd);
-	output_say(p->output, MESSAGE_INFO, "no_control",
+	drop_fd(&p->api_fd); /* the keeper's copy stays: the next primary tries again */
+	output_say(p->output, MESSAGE_WARNING, "no_control",
 		   "no control socket, so `berth ps` and its like cannot reach this berth: %s",
-		   r == -EADDRINUSE ? "another berth has this name, --name gives it its own"
-		   : r == -ENOENT
-			   ? "neither BERTH_RUNTIME_DIR nor XDG_RUNTIME_DIR names a directory"
-			   : strerror(-r));
+		   text);
 }
 
 void succession_go_on(struct primary *p)
@@ -150,6 +157,7 @@ void succession_go_on(struct primary *p)
 		return;
 	reload_go_on(&p->reload);
 	recycling_go_on(&p->recycling);
+	drain_order_go_on(&p->drain_order);
 	upgrade_resume(&p->upgrade); /* before the keeper thinks that it is done */
 	keep_ready(p->keep);
 	if (keep_begin(p->keep) < 0)

@@ -24,25 +24,34 @@ static const char *why_not(int error, char *text, size_t size)
 	return text;
 }
 
-static void say_steered(const struct app_config *config, const struct steer *steer, char *ret_text)
+/* What the program cannot see of what the policy looks at, and why. */
+static void say_unseen(const struct app_config *config, const struct steer *steer, char *ret_text)
 {
-	int error = steer_queue_error(steer);
+	const int error = steer_queue_error(steer);
+	size_t n = strlen(ret_text);
 
 	if (steer_sees_queues(steer))
-		(void)snprintf(
-			ret_text, TIER_TEXT_MAX,
-			"steered: the kernel hands each connection to a worker, %s, accept queues "
-			"seen",
-			app_policy_text(config->policy));
+		n += (size_t)snprintf(ret_text + n, TIER_TEXT_MAX - n, ", accept queues seen");
 	else
-		(void)snprintf(
-			ret_text, TIER_TEXT_MAX,
-			"steered: the kernel hands each connection to a worker, %s, accept queues "
-			"not seen (%s)",
-			app_policy_text(config->policy),
-			error == EPERM || error == EACCES
-				? "CAP_PERFMON is missing"
-				: "it takes Linux 6.2 or later, with BTF");
+		n += (size_t)snprintf(ret_text + n, TIER_TEXT_MAX - n,
+				      ", accept queues not seen (%s)",
+				      error == EPERM || error == EACCES
+					      ? "CAP_PERFMON is missing"
+					      : "it takes Linux 6.2 or later, with BTF");
+	if (config->policy == POLICY_BALANCED && !steer_counts_connections(steer))
+		(void)snprintf(ret_text + n, TIER_TEXT_MAX - n,
+			       ", connections not counted (%s): round-robin in its place",
+			       steer_count_error(steer) == ENOENT
+				       ? "no cgroup of version 2 that we are in can be seen"
+				       : strerror(steer_count_error(steer)));
+}
+
+static void say_steered(const struct app_config *config, const struct steer *steer, char *ret_text)
+{
+	(void)snprintf(ret_text, TIER_TEXT_MAX,
+		       "steered: the kernel hands each connection to a worker, %s",
+		       app_policy_text(config->policy));
+	say_unseen(config, steer, ret_text);
 }
 
 int tier_choose(const struct app_config *config, struct steer **ret_steer,

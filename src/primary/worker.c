@@ -21,7 +21,7 @@
 
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND      127
-#define STAY_AGAIN_MS       250 /* until the next look whether it still must stay */
+#define KILL_PATIENCE_MS    5000 /* what is killed is gone by then, unless the kernel holds it */
 
 void worker_say(const struct worker *w, enum message_level level, const char *event,
 		const char *text)
@@ -42,6 +42,8 @@ static void set_state(struct worker *w, enum worker_state next)
 		return;
 	(void)uv_timer_stop(&w->timer); /* a timer belongs to the state that armed it */
 	w->deadline_ms = 0;
+	w->late_ms = 0;
+	w->is_looked_at = false;
 	/* For programs; people are told of what matters to them in sentences. */
 	if (w->home->config->json) {
 		char text[64];
@@ -53,14 +55,31 @@ static void set_state(struct worker *w, enum worker_state next)
 	w->state = next;
 }
 
+static void stand_still(struct worker *w)
+{
+	w->is_frozen = true;
+	keep_save(w->home->keep);
+	process_signal_leader(w->process, SIGSTOP);
+	process_signal_rest(w->process, SIGSTOP);
+}
+
+/*
+ * Those that won't leave in time don't end what is to be kept. It hears of their ends later: a
+ * program that closes a connection while we have a copy of it may be told of it once more.
+ */
+static bool cut_off(struct worker *w)
+{
+	if (w->state != WORKER_DRAINING || !w->keep_ms)
+		return false;
+	stand_still(w);
+	return w->home->on_cut(w);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct worker *w = container_of(timer, struct worker, timer);
 
-	if (w->must_stay && (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN))
-		(void)uv_timer_start(timer, on_timer, STAY_AGAIN_MS, 0);
-	else
-		worker_event(w, EV_TIMER);
+	worker_event(w, cut_off(w) ? EV_FREEZE : EV_TIMER);
 }
 
 void worker_arm_at(struct worker *w, int64_t due_ms)
@@ -68,6 +87,9 @@ void worker_arm_at(struct worker *w, int64_t due_ms)
 	int64_t now_ms = clock_ms();
 	uint64_t left_ms = due_ms > now_ms ? (uint64_t)(due_ms - now_ms) : 0;
 
+	/* Nothing ends it, until worker_let_go(). */
+	if (w->must_stay && (w->state == WORKER_DRAINING || w->state == WORKER_FROZEN))
+		return;
 	(void)uv_timer_start(&w->timer, on_timer, left_ms, 0);
 }
 
@@ -143,7 +165,8 @@ static void on_failed(struct process *p, const struct spawn_failure *failure)
 					   : EV_SPAWN_FAILED);
 		return;
 	}
-	worker_say(w, MESSAGE_ERROR, "worker_failed", worker_failure_text(failure, text));
+	worker_say(w, MESSAGE_ERROR, "worker_failed",
+		   worker_failure_text(failure, w->home->path, text));
 	w->home->on_failed(w, text);
 	w->give_up_code = hopeless(w, failure);
 	worker_event(w, w->give_up_code ? EV_EXEC_FAILED : EV_SPAWN_FAILED);
@@ -221,13 +244,6 @@ void worker_release_process(struct worker *w)
 	ports_restore_names(w->home->broker->ports);
 	w->process = process_free(w->process);
 	keep_save(w->home->keep);
-}
-
-static void stand_still(struct worker *w)
-{
-	w->is_frozen = true;
-	process_signal_leader(w->process, SIGSTOP);
-	process_signal_rest(w->process, SIGSTOP);
 }
 
 void worker_go_ahead(struct worker *w)
@@ -318,8 +334,22 @@ static void resume(struct worker *w)
 	worker_go_ahead(w);
 	w->home->on_drain(w);
 	worker_become_member(w);
-	if (!w->health)
-		worker_look_after(w);
+	worker_look_after(w);
+}
+
+static void note_stuck(struct worker *w)
+{
+	char text[WORKER_WORDS_MAX];
+
+	(void)snprintf(text, sizeof(text),
+		       "was killed %.1f s ago and is not gone, as where the kernel waits for a "
+		       "device: it is not waited for any more",
+		       (double)KILL_PATIENCE_MS / 1000);
+	w->is_stuck = true;
+	w->deadline_ms = 0;
+	keep_save(w->home->keep);
+	worker_say(w, MESSAGE_ERROR, "worker_stuck", text);
+	w->home->on_drain(w);
 }
 
 static void act(struct worker *w, enum worker_act what)
@@ -340,6 +370,7 @@ static void act(struct worker *w, enum worker_act what)
 	case ACT_FREEZE: worker_freeze(w); break;
 	case ACT_RESUME: resume(w); break;
 	case ACT_STAY_EMPTY: worker_stay_empty(w); break;
+	case ACT_NOTE_STUCK: note_stuck(w); break;
 	}
 }
 
@@ -353,68 +384,15 @@ void worker_event(struct worker *w, enum worker_event event)
 		bool was_draining = w->state == WORKER_DRAINING;
 
 		set_state(w, step.next);
+		if (w->state == WORKER_KILLING) {
+			w->deadline_ms = clock_ms() + KILL_PATIENCE_MS;
+			worker_arm(w);
+		}
 		keep_save(w->home->keep);
 		if (was_draining)
 			w->home->on_drain(w);
 	}
 	act(w, step.act);
-}
-
-/* --- its place --- */
-
-bool worker_is_running(const struct worker *w)
-{
-	return w->process && !w->process->has_exited;
-}
-
-void worker_become_member(struct worker *w)
-{
-	w->role = WORKER_MEMBER;
-	w->must_stay = false;
-	keep_save(w->home->keep);
-	if (!w->process)
-		return;
-	w->process->client.is_held = false;
-	berths_admit(w->home->broker->ports, w->process->client.run);
-}
-
-void worker_hold(struct worker *w)
-{
-	if (!w->process)
-		return;
-	w->process->client.is_held = true;
-	berths_hold(w->home->broker->ports, w->process->client.run);
-}
-
-void worker_leave(struct worker *w, bool must_stay)
-{
-	w->role = WORKER_LEAVING;
-	w->must_stay = must_stay;
-	worker_event(w, w->state == WORKER_READY ? EV_DRAIN : EV_STOP);
-}
-
-void worker_let_go(struct worker *w, uint32_t keep_ms)
-{
-	w->must_stay = false;
-	w->keep_ms = keep_ms;
-	if (w->state != WORKER_FROZEN)
-		return;
-	if (!keep_ms) {
-		worker_event(w, EV_STOP);
-		return;
-	}
-	w->deadline_ms = clock_ms() + keep_ms;
-	keep_save(w->home->keep);
-	worker_arm(w);
-}
-
-void worker_drained(struct worker *w)
-{
-	/* Who stands still with a shared socket would be woken for clients of the others. */
-	if (w->home->broker->ports->steer && (w->must_stay || w->keep_ms))
-		worker_event(w, EV_FREEZE);
-	else if (!w->must_stay)
-		worker_event(w, EV_STOP);
 }
 
 struct worker *worker_new(struct worker_home *home, unsigned slot, enum worker_role role,

@@ -38,8 +38,14 @@ struct worker_home {
 	/* It has failed: @why is the rest of a sentence. It may not be freed in here. */
 	void (*on_failed)(struct worker *w, const char *why);
 
-	/* It drains, or does no more: the state tells which. */
+	/* Whether it may be ended because it's unwell: whether another serves, or there is none. */
+	bool (*may_end)(const struct worker *w);
+
+	/* It drains, or does no more, or is stuck: the state tells which. */
 	void (*on_drain)(struct worker *w);
+
+	/* Its time to drain is over: cuts its connections. Whether it has none left now. */
+	bool (*on_cut)(struct worker *w);
 
 	/* It has ended, and its slot stays empty. */
 	void (*on_ended)(struct worker *w);
@@ -61,6 +67,8 @@ struct worker {
 	uint64_t pause_ms; /* before the next start */
 	int64_t started_at_ms;
 	int64_t deadline_ms; /* of what its state waits for, 0: none */
+	uint32_t late_ms;    /* by which a drain's deadline was put off */
+	bool is_looked_at;   /* while it drains: whose connections they are is known */
 	unsigned n_restarts;
 	struct readiness_ports wanted; /* where it must listen to be ready; empty: anywhere */
 	uint32_t keep_ms; /* that it's kept frozen once it has drained; 0: it is stopped then */
@@ -69,10 +77,12 @@ struct worker {
 	bool was_ready;   /* in the last run */
 	bool is_frozen;   /* its processes stand still */
 	bool is_overdue;  /* a timer has brought us to this state */
+	bool is_stuck;    /* it was killed, and nobody waits any more for its end */
 	int give_up_code; /* not 0: the app cannot run, and berth should exit with this */
-	struct health *health;                  /* NULL: it isn't probed */
-	bool has_passed;                        /* the last probe */
-	bool has_notified;                      /* READY=1 has come, in this run */
+	struct health *health; /* NULL: it isn't probed */
+	bool has_passed;       /* the last probe */
+	bool is_spared;        /* it fails its probe, and nobody else would serve */
+	bool has_notified;     /* READY=1 has come, in this run */
 	char probe_text[WORKER_PROBE_TEXT_MAX]; /* why its last probe failed */
 	uv_timer_t timer;
 };
@@ -128,7 +138,15 @@ void worker_hold(struct worker *w);
 /* It gets no more, and goes as soon as those that it has are gone: or is kept, if @must_stay. */
 void worker_leave(struct worker *w, bool must_stay);
 
-/* What drains or is frozen need not stay; once frozen, it's kept for @keep_ms. */
+/*
+ * worker_put_off - puts the end of a drain off, at which clients that are left are cut off
+ *
+ * @due_ms:  until then; but all together by no more than the drain may take: again and again
+ *           is not for ever
+ */
+void worker_put_off(struct worker *w, int64_t due_ms);
+
+/* What drains or is frozen need not stay; it's kept for @keep_ms, from the first time on. */
 void worker_let_go(struct worker *w, uint32_t keep_ms);
 
 /* The last of its clients has left. */

@@ -17,7 +17,7 @@ void worker_describe_run(const struct worker *w, uint64_t n_run, struct worker_r
 /* Whether it gets clients only once it's ready, and not as soon as it listens. */
 bool worker_is_on_trial(const struct worker *w);
 
-/* Begins to probe its process, where the user wants that. */
+/* Begins to probe its process, or goes on with that, where the user wants it. */
 void worker_look_after(struct worker *w);
 
 /* A message about it. */

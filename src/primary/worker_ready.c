@@ -68,7 +68,22 @@ static void on_probe_passed(struct worker *w)
 {
 	w->has_passed = true;
 	w->probe_text[0] = '\0';
+	w->is_spared = false;
 	worker_look_ready(w);
+}
+
+/* Said once, until it passes again. An unwell worker is better than none. */
+static void spare(struct worker *w)
+{
+	char text[WORKER_WORDS_MAX];
+
+	if (w->is_spared)
+		return;
+	w->is_spared = true;
+	(void)snprintf(text, sizeof(text),
+		       "fails its probe (%s), and stays: it's the last one that serves",
+		       w->probe_text);
+	worker_say(w, MESSAGE_ERROR, "worker_spared", text);
 }
 
 static void on_probe_failed(struct worker *w, const char *why, bool is_dead)
@@ -78,24 +93,42 @@ static void on_probe_failed(struct worker *w, const char *why, bool is_dead)
 	(void)snprintf(w->probe_text, sizeof(w->probe_text), "%s", why);
 	if (!is_dead || w->state != WORKER_READY)
 		return;
-	(void)snprintf(text, sizeof(text), "fails its probe (%s): ending it", w->probe_text);
+	if (!w->home->may_end(w)) {
+		spare(w);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "fails its probe (%s): stopping it", w->probe_text);
 	worker_say(w, MESSAGE_WARNING, "worker_unwell", text);
 	w->home->on_failed(w, text);
-	berths_hold(w->home->broker->ports, w->process->client.run);
-	process_kill(w->process);
+	/* No new clients; those in its queue go to others, and it may answer those that it has. */
+	berths_hand_on(w->home->broker->ports, w->process->client.run);
+	worker_event(w, EV_STOP);
+}
+
+/* Said once for each reason: until a probe is made again, nobody looks after it. */
+static void on_probe_unasked(struct worker *w, const char *why)
+{
+	char text[WORKER_WORDS_MAX];
+
+	if (w->state == WORKER_READY && strcmp(w->probe_text, why) != 0) {
+		(void)snprintf(text, sizeof(text), "cannot be probed for now: %s", why);
+		worker_say(w, MESSAGE_WARNING, "worker_unprobed", text);
+	}
+	(void)snprintf(w->probe_text, sizeof(w->probe_text), "%s", why);
 }
 
 static const struct health_events health_events = {
 	.passed = on_probe_passed,
 	.failed = on_probe_failed,
+	.unasked = on_probe_unasked,
 };
 
 void worker_look_after(struct worker *w)
 {
 	if (w->home->config->probe.kind == PROBE_NONE || !w->process)
 		return;
-	if (health_new(w, &health_events, &w->health) < 0)
+	if (w->health)
+		health_soon(w->health); /* while it drained nobody asked */
+	else if (health_new(w, &health_events, &w->health) < 0)
 		worker_say(w, MESSAGE_ERROR, "worker_unwatched", "cannot be probed: no memory");
-	else if (w->state == WORKER_READY)
-		health_soon(w->health);
 }

@@ -82,23 +82,14 @@ static void resume_back_off(struct worker *w)
 	worker_arm(w);
 }
 
-static int64_t least(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /*
  * Its last clients are sent away just before the deadline. Nobody may have done that, and so
  * there's some time more: but where primaries die again and again, not again and again.
  */
 static void resume_draining(struct worker *w)
 {
-	int64_t due_ms;
-
 	worker_drain(w);
-	due_ms = least(clock_ms() + CONN_HOLD_MS, w->deadline_ms + w->home->config->drain_ms);
-	if (due_ms > w->deadline_ms)
-		worker_arm_at(w, due_ms);
+	worker_put_off(w, clock_ms() + CONN_HOLD_MS);
 }
 
 /* It may have got its place, or have been woken for it, and not its clients. */
@@ -136,8 +127,13 @@ static void resume_act(struct worker *w)
 		break;
 	case WORKER_DRAINING: resume_draining(w); break;
 	case WORKER_FROZEN: worker_freeze(w); break;
-	case WORKER_CLEARING:
-	case WORKER_KILLING: process_kill(w->process); break;
+	case WORKER_CLEARING: process_kill(w->process); break;
+	case WORKER_KILLING:
+		process_kill(w->process);
+		w->is_stuck = !w->deadline_ms; /* that was said, then */
+		if (!w->is_stuck)
+			worker_arm(w);
+		break;
 	case WORKER_ENDED:
 		if (w->role == WORKER_LEAVING)
 			worker_event(w, EV_STOP);
@@ -148,14 +144,6 @@ static void resume_act(struct worker *w)
 	case WORKER_READY: resume_ready(w); break;
 	case WORKER_GONE: break;
 	}
-}
-
-/* It has lost its place, and was not told. */
-static bool is_yet_to_leave(const struct worker *w)
-{
-	return w->role == WORKER_LEAVING &&
-	       (w->state == WORKER_STARTING || w->state == WORKER_READY ||
-		w->state == WORKER_CLEARING || w->state == WORKER_BACKOFF);
 }
 
 void worker_resume(struct worker *w, const struct state_worker *remains)
@@ -192,7 +180,8 @@ void worker_go_on(struct worker *w)
 	if (should_go(w))
 		worker_leave(w, w->must_stay);
 	resume_act(w);
-	if (is_yet_to_leave(w))
+	/* And what it has done may have made it one that had been told. */
+	if (should_go(w))
 		worker_leave(w, w->must_stay);
 	if (w->process && process_is_gone(w->process))
 		worker_tell_end(w, worker_fsm_step(w->state, EV_TREE_GONE).act == ACT_REFUSED

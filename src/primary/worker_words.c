@@ -50,11 +50,14 @@ static const char *stage_text(enum spawn_stage stage)
 	return "could not be set up";
 }
 
-const char *worker_failure_text(const struct spawn_failure *failure,
+const char *worker_failure_text(const struct spawn_failure *failure, const char *path,
 				char ret_text[static WORKER_WORDS_MAX])
 {
-	(void)snprintf(ret_text, WORKER_WORDS_MAX, "%s: %s%s", stage_text(failure->stage),
-		       strerror(failure->error),
+	const bool is_exec = failure->stage == SPAWN_STAGE_EXEC;
+
+	(void)snprintf(ret_text, WORKER_WORDS_MAX, "%s: %s%s%s%s%s", stage_text(failure->stage),
+		       strerror(failure->error), is_exec ? " (" : "", is_exec ? path : "",
+		       is_exec ? ")" : "",
 		       failure->error == EBUSY ? " (it runs under another supervisor that traps "
 						 "system calls, and the kernel allows only one)"
 					       : "");

@@ -19,8 +19,8 @@ const char *worker_end_text(int status, char ret_text[static WORKER_WORDS_MAX]);
 /* "starting again in 0.2 s" */
 const char *worker_pause_text(uint64_t pause_ms, char ret_text[static WORKER_WORDS_MAX]);
 
-/* "could not execute its command: …" */
-const char *worker_failure_text(const struct spawn_failure *failure,
+/* "could not execute its command: …" @path: of the command */
+const char *worker_failure_text(const struct spawn_failure *failure, const char *path,
 				char ret_text[static WORKER_WORDS_MAX]);
 
 /* "is not ready after 60 s: it listens nowhere" */

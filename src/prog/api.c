@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/container_of.h"
@@ -33,6 +34,7 @@ static json_t *on_describe(void *data, enum control_document what)
 	case CONTROL_CONNECTIONS: return describe_connections(&d);
 	case CONTROL_RELOAD: return describe_reload(&d);
 	case CONTROL_UPGRADE: return describe_upgrade(&d);
+	case CONTROL_DRAIN: return describe_drain(&d);
 	}
 	return NULL;
 }
@@ -41,11 +43,21 @@ static json_t *on_event(void *data, uint64_t after, uint64_t *ret_number, uint64
 {
 	struct api *a = data;
 	struct event event;
+	json_t *object;
 
 	if (!events_next(event_log_events(primary_events(a->primary)), after, &event, ret_lost))
 		return NULL;
 	*ret_number = event.number;
-	return describe_event(&event);
+	object = describe_event(&event);
+	(void)json_object_set_new(object, "app", json_string(a->app));
+	return object;
+}
+
+static uint64_t on_reach(void *data, uint64_t number)
+{
+	struct api *a = data;
+
+	return events_reach(event_log_events(primary_events(a->primary)), number);
 }
 
 /* --- who asks for what --------------------------------------------------------------- */
@@ -132,19 +144,20 @@ static int on_reload(void *data, const struct control_peer *who,
 	if (r == -EOPNOTSUPP)
 		because(&asked,
 			"a canary needs the steered tier: berth doctor says what that needs");
+	else if (r == -EINVAL)
+		because(&asked, "A canary must be watched for some time.");
 	return answer(&asked, r);
 }
 
 static int on_undo(void *data, const struct control_peer *who, uint64_t *ret_id,
-		   char ret_text[static CONTROL_TEXT_MAX])
+		   const char **ret_answer, char ret_text[static CONTROL_TEXT_MAX])
 {
 	struct api *a = data;
 	struct asked asked = hear(a, who, ret_text, "to undo the last reload");
-	int r = primary_undo(a->primary, who->uid, ret_id);
+	int r = primary_undo(a->primary, who->uid, ret_id, ret_answer);
 
 	if (r == -ENOENT)
-		because(&asked, "the last generation is not there any more: put its files back and "
-				"reload");
+		because(&asked, "there is no reload to be undone");
 	return answer(&asked, r);
 }
 
@@ -200,6 +213,22 @@ static int on_restart(void *data, const struct control_peer *who,
 	return answer(&asked, r);
 }
 
+static int on_drain(void *data, const struct control_peer *who, const struct control_drain *drain,
+		    uint64_t *ret_id, char ret_text[static CONTROL_TEXT_MAX])
+{
+	struct api *a = data;
+	struct asked asked = hear(a, who, ret_text, "to drain slot %u", drain->slot);
+	int r = primary_drain(a->primary, drain->slot, ret_id);
+
+	if (r == -EINVAL)
+		because(&asked, "there are slots 1 to %u only", primary_n_wanted(a->primary));
+	else if (r == -ENOENT)
+		because(&asked, "no worker serves in slot %u now", drain->slot);
+	else if (r == -EALREADY)
+		because(&asked, "a reload is under way, or another worker is replaced or drains");
+	return answer(&asked, r);
+}
+
 static int on_kill(void *data, const struct control_peer *who, const struct control_kill *kill,
 		   pid_t *ret_pid, char ret_text[static CONTROL_TEXT_MAX])
 {
@@ -218,12 +247,14 @@ static int on_kill(void *data, const struct control_peer *who, const struct cont
 static const struct control_ops ops = {
 	.describe = on_describe,
 	.event = on_event,
+	.reach = on_reach,
 	.scale = on_scale,
 	.reload = on_reload,
 	.undo = on_undo,
 	.upgrade = on_upgrade,
 	.stop = on_stop,
 	.restart = on_restart,
+	.drain = on_drain,
 	.kill = on_kill,
 };
 
@@ -236,25 +267,81 @@ static void on_news(void *data)
 	control_note_event(a->control);
 }
 
-static int begin(void *data, struct primary *p, uv_loop_t *loop, const char *app, int *fd)
+static const char *reason(int err)
 {
-	struct api *a = data;
-	struct control_options options = { .loop = loop, .ops = &ops, .data = a };
+	switch (-err) {
+	case EADDRINUSE: return "another berth has this name, --name gives it its own";
+	case ENOENT: return "neither BERTH_RUNTIME_DIR nor XDG_RUNTIME_DIR names a directory";
+	default: return strerror(-err);
+	}
+}
+
+/* Its path is in none of our hands where it is too long. */
+static void say_too_long(const char *app, char ret_text[static PRIMARY_API_TEXT])
+{
+	const char *chosen = getenv("BERTH_RUNTIME_DIR");
+	const bool is_chosen = chosen && chosen[0];
+	const char *directory = is_chosen ? chosen : getenv("XDG_RUNTIME_DIR");
+
+	(void)snprintf(ret_text, PRIMARY_API_TEXT,
+		       "%s%s/%s" CONTROL_SOCKET_SUFFIX " is longer than the path of a socket may "
+		       "be, %d bytes with its end: set BERTH_RUNTIME_DIR to a shorter one",
+		       directory ? directory : "", is_chosen ? "" : "/berth", app,
+		       CONTROL_PATH_MAX);
+}
+
+/* The socket of our predecessors, if clients still find it. Closes it otherwise. */
+static int keep_or_open(const char *app, int *fd, char ret_text[static PRIMARY_API_TEXT])
+{
 	char path[CONTROL_PATH_MAX];
 	own_fd made = NO_FD;
-	int r = *fd >= 0 ? 0 : control_socket_open(app, &made, path);
+	const bool had_one = *fd >= 0;
+	int r = control_socket_own_path(app, path);
+
+	if (had_one && (r < 0 || control_socket_is_at(path, *fd)))
+		return 0;
+	if (r == 0)
+		r = control_socket_open(app, &made, path);
+	if (r == -ENAMETOOLONG) {
+		say_too_long(app, ret_text);
+		return r;
+	}
+	if (r < 0) {
+		(void)snprintf(ret_text, PRIMARY_API_TEXT, "%s%s",
+			       had_one ? "it has gone from its place, and there cannot be another: "
+				       : "",
+			       reason(r));
+		return r;
+	}
+	if (had_one)
+		(void)snprintf(ret_text, PRIMARY_API_TEXT,
+			       "the control socket had gone from its place: there is another, at "
+			       "%s",
+			       path);
+	drop_fd(fd);
+	*fd = take_fd(&made);
+	return 0;
+}
+
+static int begin(void *data, struct primary *p, const struct primary_api_place *place, int *fd,
+		 char ret_text[static PRIMARY_API_TEXT])
+{
+	struct api *a = data;
+	struct control_options options = { .loop = place->loop, .ops = &ops, .data = a };
+	int r = keep_or_open(place->app, fd, ret_text);
 
 	if (r < 0)
 		return r;
-	options.listen_fd = *fd >= 0 ? *fd : made;
+	options.listen_fd = *fd;
 	a->primary = p;
+	a->app = place->app;
 	r = control_new(&options, &a->control);
-	if (r < 0)
+	if (r < 0) {
+		(void)snprintf(ret_text, PRIMARY_API_TEXT, "%s", strerror(-r));
 		return r;
-	(void)uv_timer_init(loop, &a->stop_soon);
+	}
+	(void)uv_timer_init(place->loop, &a->stop_soon);
 	event_log_tell(primary_events(p), on_news, a);
-	if (made >= 0)
-		*fd = take_fd(&made);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 /* Zeroed before its primary is started. */
 struct api {
 	struct primary *primary;
+	const char *app;         /* its name; the primary's */
 	struct control *control; /* NULL while it does not answer */
 	uv_timer_t stop_soon;
 	bool is_stop_now;

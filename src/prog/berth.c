@@ -14,6 +14,7 @@
 #include "primary/primary.h"
 #include "prog/describe.h"
 #include "prog/doctor.h"
+#include "prog/drain.h"
 #include "prog/events.h"
 #include "prog/kill.h"
 #include "prog/print_check.h"
@@ -22,6 +23,7 @@
 #include "prog/restart.h"
 #include "prog/run_options.h"
 #include "prog/scale.h"
+#include "prog/start.h"
 #include "prog/stop.h"
 #include "prog/upgrade.h"
 #include "prog/why.h"
@@ -102,6 +104,7 @@ static const struct verb verbs[] = {
 	{ "reload", reload_main, "replace the workers one by one: new before old" },
 	{ "undo", undo_main, "back to the workers before the last reload" },
 	{ "scale", scale_main, "run more workers, or fewer" },
+	{ "drain", drain_main, "replace one worker, and let its clients finish" },
 	{ "kill", kill_main, "send a worker a signal" },
 	{ "upgrade", upgrade_main, "replace berth itself, under its workers" },
 	{ "why", why_main, "who holds a port, and what would free it" },

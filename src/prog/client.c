@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/escape.h"
@@ -27,6 +29,7 @@
 
 struct client {
 	CURL *curl;
+	char *path;
 	struct curl_slist *headers;
 	struct buf answer;
 	bool (*on_line)(void *data, const char *line, size_t size); /* while one follows */
@@ -76,7 +79,8 @@ int client_new(const char *path, struct client **ret_client)
 	buf_init(&c->answer, ANSWER_MAX);
 	c->curl = curl_easy_init();
 	c->headers = curl_slist_append(NULL, "Content-Type: application/json");
-	if (!c->curl || !c->headers ||
+	c->path = strdup(path);
+	if (!c->curl || !c->headers || !c->path ||
 	    curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, path) != CURLE_OK) {
 		client_free(c);
 		return -ENOMEM;
@@ -97,9 +101,20 @@ struct client *client_free(struct client *c)
 		return NULL;
 	curl_easy_cleanup(c->curl);
 	curl_slist_free_all(c->headers);
+	free(c->path);
 	buf_done(&c->answer);
 	free(c);
 	return NULL;
+}
+
+/* Who is not its user is cut off, with nothing said: see control.h. */
+static int reset_error(const struct client *c)
+{
+	struct stat st;
+
+	if (geteuid() != 0 && stat(c->path, &st) == 0 && st.st_uid != geteuid())
+		return -EACCES;
+	return -ECONNRESET;
 }
 
 static int connect_error(const struct client *c)
@@ -107,7 +122,8 @@ static int connect_error(const struct client *c)
 	long os_error = 0;
 
 	(void)curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os_error);
-	return os_error ? -(int)os_error : -ECONNREFUSED;
+	/* none: it was connected, and cut off before curl had seen that */
+	return os_error ? -(int)os_error : reset_error(c);
 }
 
 static int call_error(const struct client *c, CURLcode code)
@@ -118,7 +134,7 @@ static int call_error(const struct client *c, CURLcode code)
 	case CURLE_GOT_NOTHING:
 	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR: return -ECONNRESET;
+	case CURLE_SEND_ERROR: return reset_error(c);
 	case CURLE_OPERATION_TIMEDOUT: return -ETIMEDOUT;
 	case CURLE_OUT_OF_MEMORY: return -ENOMEM;
 	default: return -EPROTO;
@@ -196,6 +212,11 @@ int client_follow(struct client *c, const char *target,
 
 /* --- what is said about it ----------------------------------------------------------- */
 
+bool client_has_failed(int err, const struct client_reply *reply)
+{
+	return err || reply->status >= STATUS_ERROR;
+}
+
 bool client_is_absent(int err)
 {
 	return err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET || err == -EAGAIN;
@@ -258,7 +279,7 @@ enum client_exit client_ask(const char *who, const char *name, const struct clie
 	if (!err)
 		err = client_call(c, request, &reply);
 	client_free(c);
-	if (err || reply.status >= STATUS_ERROR) {
+	if (client_has_failed(err, &reply)) {
 		code = client_complain(who, err, &reply);
 		json_decref(reply.body);
 		return code;

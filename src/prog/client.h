@@ -72,6 +72,9 @@ int client_follow(struct client *c, const char *target,
 		  bool (*on_line)(void *data, const char *line, size_t size), void *data,
 		  struct client_reply *ret_reply);
 
+/* Whether what client_call() returned and wrote tells of an error: see client_complain(). */
+bool client_has_failed(int err, const struct client_reply *reply);
+
 /* Whether client_call() returned that nobody answers there now. */
 bool client_is_absent(int err);
 

@@ -8,12 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/strv.h"
 #include "core/app_name.h"
+#include "os/clock.h"
 #include "os/sock.h"
+#include "prog/client_starting.h"
+
+#define STARTING_MAX_MS 3000
+#define PAUSE_NS        20000000L
 
 /* The paths of all sockets that somebody has open. */
 struct found {
@@ -135,24 +141,37 @@ static enum client_exit choose(const char *who, const char *name, const struct f
 	return CLIENT_DONE;
 }
 
+static void look(const char *name, struct found *found)
+{
+	char directories[CONTROL_DIRECTORIES_MAX][CONTROL_PATH_MAX];
+	const size_t n = control_socket_directories(directories);
+
+	for (size_t i = 0; i < n; i++) {
+		if (name)
+			add(found, directories[i], name);
+		else
+			add_all(found, directories[i]);
+	}
+}
+
 enum client_exit client_find(const char *who, const char *name,
 			     char ret_path[static CONTROL_PATH_MAX])
 {
-	char directories[CONTROL_DIRECTORIES_MAX][CONTROL_PATH_MAX];
+	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	const int64_t began_ms = clock_ms();
 	struct found found = { 0 };
 	enum client_exit code;
-	size_t n;
 
 	if (name && !app_name_is_valid(name)) {
 		(void)fprintf(stderr, "%s: '%s' is no name of an app\n", who, name);
 		return CLIENT_USAGE;
 	}
-	n = control_socket_directories(directories);
-	for (size_t i = 0; i < n; i++) {
-		if (name)
-			add(&found, directories[i], name);
-		else
-			add_all(&found, directories[i]);
+	look(name, &found);
+	/* `berth run web & berth stop web` */
+	while (!found.paths && !found.has_failed && clock_ms() - began_ms < STARTING_MAX_MS &&
+	       client_starting()) {
+		(void)nanosleep(&pause, NULL);
+		look(name, &found);
 	}
 	code = choose(who, name, &found, ret_path);
 	strv_free(found.paths);

@@ -14,7 +14,8 @@
  * @name:      the app's, or NULL for the only one that runs
  * @ret_path:  written on CLIENT_DONE only
  *
- * Sockets that were left behind do not count. Returns CLIENT_DONE; else the exit code, and
+ * Sockets that were left behind do not count. Where none runs and one is just starting, that
+ * is waited for, 3 s at most. Returns CLIENT_DONE; else the exit code, and
  * the reason has been said on standard error: none runs, or there are several and these are
  * their names. Main thread only. Blocks as file systems do.
  */

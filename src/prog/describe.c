@@ -13,8 +13,6 @@
 #include "prog/ps_text.h"
 #include "prog/words.h"
 
-#define STATUS_ERROR 400
-
 static const struct client_verb verb = {
 	.who = "berth describe",
 	.usage = "usage: berth describe [APP] [--json]\n"
@@ -43,7 +41,7 @@ static enum client_exit get(struct client *c, const char *target, json_t **ret_a
 	struct client_reply reply = { 0 };
 	int err = client_call(c, &request, &reply);
 
-	if (err || reply.status >= STATUS_ERROR) {
+	if (client_has_failed(err, &reply)) {
 		enum client_exit code = client_complain(verb.who, err, &reply);
 
 		json_decref(reply.body);
@@ -93,33 +91,6 @@ static void print_generations(const json_t *list)
 	}
 }
 
-static void print_berths(const json_t *list)
-{
-	char port[WORDS_SHOWN_MAX], state[WORDS_SHOWN_MAX], queue[WORDS_SHOWN_MAX];
-	const json_t *each;
-	size_t i;
-
-	if (json_array_size(list) == 0)
-		return;
-	(void)printf("\n%-24s %5s  %-6s %14s %12s %12s\n", "BERTH", "SLOT", "STATE", "QUEUE",
-		     "CONNECTIONS", "MIGRATED-IN");
-	json_array_foreach(list, i, each)
-	{
-		(void)snprintf(queue, sizeof(queue), "-");
-		if (json_object_get(each, "queue"))
-			(void)snprintf(queue, sizeof(queue),
-				       "%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT,
-				       words_number(each, "queue"),
-				       words_number(each, "queue_limit"));
-		(void)printf("%-24s %5" JSON_INTEGER_FORMAT "  %-6s %14s %12" JSON_INTEGER_FORMAT
-			     " %12" JSON_INTEGER_FORMAT "\n",
-			     words_shown(words_text(each, "port"), port),
-			     words_number(each, "slot"),
-			     words_shown(words_text(each, "state"), state), queue,
-			     words_number(each, "steered"), words_number(each, "migrated_in"));
-	}
-}
-
 static void print_operations(const json_t *list)
 {
 	char id[WORDS_SHOWN_MAX], state[WORDS_SHOWN_MAX], message[WORDS_SHOWN_MAX];
@@ -140,7 +111,6 @@ static bool print_all(json_t *all)
 {
 	if (!ps_text_print(json_object_get(all, "app"), stdout))
 		return false;
-	print_berths(json_object_get(all, "berths"));
 	print_generations(json_object_get(all, "generations"));
 	print_operations(json_object_get(all, "operations"));
 	if (json_array_size(json_object_get(all, "connections")) == 0)

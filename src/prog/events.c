@@ -8,21 +8,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/escape.h"
 #include "os/clock.h"
 #include "prog/client.h"
 #include "prog/client_find.h"
 #include "prog/client_options.h"
+#include "prog/client_watch.h"
 #include "prog/print_check.h"
 #include "prog/words.h"
 
-#define STATUS_ERROR   400
-#define PAUSE_NS       100000000L
-#define SILENCE_MAX_MS 15000
-#define TARGET_MAX     64
-#define TEXT_MAX       4096
+#define TARGET_MAX 64
+#define TEXT_MAX   4096
 
 static const struct client_verb verb = {
 	.who = "berth events",
@@ -51,6 +48,8 @@ struct following {
 	bool is_wrong; /* what came is no event */
 	uint64_t after;
 	int64_t heard_ms;
+	int err; /* of the last call */
+	enum client_exit code;
 };
 
 static void print_text(const json_t *event)
@@ -140,9 +139,10 @@ static bool on_line(void *data, const char *line, size_t size)
 	return true;
 }
 
-/* Until nobody answers there: writes the exit code then. */
-static bool has_ended(struct following *f, enum client_exit *ret_code)
+/* Until nobody answers there. */
+static bool has_ended(void *data)
 {
+	struct following *f = data;
 	char target[TARGET_MAX];
 	struct client_reply reply = { 0 };
 	int err;
@@ -150,29 +150,29 @@ static bool has_ended(struct following *f, enum client_exit *ret_code)
 	(void)snprintf(target, sizeof(target), "/v1/events?follow=1&after=%" PRIu64, f->after);
 	err = client_follow(f->client, target, on_line, f, &reply);
 	if (err == 0 || f->is_wrong) {
-		*ret_code = reply.body || f->is_wrong
-				    ? client_complain(verb.who, f->is_wrong ? -EPROTO : 0, &reply)
-				    : CLIENT_FAILED;
+		f->code = reply.body || f->is_wrong
+				  ? client_complain(verb.who, f->is_wrong ? -EPROTO : 0, &reply)
+				  : CLIENT_FAILED;
 		json_decref(reply.body);
 		return true;
 	}
 	if (err == -ENOENT || err == -ECONNREFUSED) {
 		(void)fprintf(stderr, "%s: berth has ended\n", verb.who);
-		*ret_code = CLIENT_NO_PRIMARY;
+		f->code = CLIENT_NO_PRIMARY;
 		return true;
 	}
 	/* One primary has gone, and the next one has not come yet. */
-	if ((client_is_absent(err) || err == -ETIMEDOUT) &&
-	    clock_ms() - f->heard_ms < SILENCE_MAX_MS)
+	f->err = err;
+	if (client_is_absent(err) || err == -ETIMEDOUT)
 		return false;
-	*ret_code = client_complain(verb.who, err, NULL);
+	f->code = client_complain(verb.who, err, NULL);
 	return true;
 }
 
 static enum client_exit follow(const struct client_options *options)
 {
-	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct following f = { .is_json = options->is_json, .after = options->after };
+	const struct client_watch watch = { has_ended, &f, &f.heard_ms, 0 };
 	char path[CONTROL_PATH_MAX];
 	enum client_exit code = client_find(verb.who, options->name, path);
 	int err;
@@ -182,9 +182,7 @@ static enum client_exit follow(const struct client_options *options)
 	err = client_new(path, &f.client);
 	if (err)
 		return client_complain(verb.who, err, NULL);
-	f.heard_ms = clock_ms();
-	while (!has_ended(&f, &code))
-		(void)nanosleep(&pause, NULL);
+	code = client_watch(&watch) ? f.code : client_complain(verb.who, f.err, NULL);
 	(void)client_free(f.client);
 	return print_check(verb.who) ? code : CLIENT_FAILED;
 }

@@ -8,6 +8,7 @@
 
 #include "prog/client.h"
 #include "prog/client_options.h"
+#include "prog/ports_text.h"
 #include "prog/print_check.h"
 #include "prog/ps_text.h"
 #include "prog/words.h"
@@ -50,7 +51,7 @@ static bool print_all(json_t *answer)
 
 static bool print_ports(json_t *answer)
 {
-	return json_object_get(answer, "ports") && ps_text_ports(answer, stdout);
+	return ports_text_print(answer, stdout);
 }
 
 static bool print_drain(json_t *answer)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "prog/ports_text.h"
 #include "prog/words.h"
 
 #define LABEL_MAX (WORDS_SHOWN_MAX + 24)
@@ -86,111 +87,53 @@ static bool print_slot(const char *app_name, json_t *worker, FILE *out)
 	return true;
 }
 
+/* Members, then those who come or leave; both by slot, the elder first. */
+static int compare_workers(const void *a, const void *b)
+{
+	static const char *const numbers[] = { "slot", "generation", "pid" };
+	json_t *const *x = a, *const *y = b;
+	const bool is_member = strcmp(words_text(*x, "role"), "member") == 0;
+
+	if (is_member != (strcmp(words_text(*y, "role"), "member") == 0))
+		return is_member ? -1 : 1;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		const json_int_t m = words_number(*x, numbers[i]), n = words_number(*y, numbers[i]);
+
+		if (m != n)
+			return m < n ? -1 : 1;
+	}
+	return 0;
+}
+
+/* Borrowed from @slots, which is an array. NULL without memory. */
+static json_t **sorted_workers(const json_t *slots)
+{
+	json_t **all = calloc(json_array_size(slots) + 1, sizeof(json_t *));
+	json_t *worker;
+	size_t i;
+
+	if (!all)
+		return NULL;
+	json_array_foreach(slots, i, worker) all[i] = worker;
+	qsort(all, json_array_size(slots), sizeof(json_t *), compare_workers);
+	return all;
+}
+
 static bool print_slots(json_t *app, FILE *out)
 {
 	const json_t *slots = json_object_get(app, "slots");
+	own_free json_t **workers = sorted_workers(slots);
 	const char *name = json_string_value(json_object_get(app, "name"));
 	char name_shown[WORDS_SHOWN_MAX];
-	json_t *slot;
-	size_t i;
 
-	if (!name || !json_is_array(slots))
+	if (!name || !json_is_array(slots) || !workers)
 		return false;
 	(void)fprintf(out, "\n%-16s %8s  %-10s %5s %8s  %8s\n", "WORKER", "PID", "STATE", "GEN",
 		      "RESTARTS", "UP");
-	json_array_foreach(slots, i, slot) if (!print_slot(words_shown(name, name_shown), slot,
-							   out)) return false;
-	return true;
-}
-
-struct berth_line {
-	json_int_t slot, n_steered, n_migrated;
-	size_t place; /* as the primary has it: the order in which they were opened */
-};
-
-static int compare_berths(const void *a, const void *b)
-{
-	const struct berth_line *x = a, *y = b;
-
-	if (x->slot != y->slot)
-		return x->slot < y->slot ? -1 : 1;
-	return (x->place > y->place) - (x->place < y->place);
-}
-
-/* By rising slot. Returns NULL for what is no list of berths, or without memory. */
-static struct berth_line *read_berths(json_t *berths)
-{
-	size_t n = json_array_size(berths);
-	own_free struct berth_line *lines = calloc(n + 1, sizeof(*lines));
-	json_t *berth;
-	size_t i;
-
-	if (!lines)
-		return NULL;
-	json_array_foreach(berths, i, berth)
-	{
-		lines[i].place = i;
-		if (json_unpack(berth, "{s:I, s:I, s:I}", "slot", &lines[i].slot, "steered",
-				&lines[i].n_steered, "migrated_in", &lines[i].n_migrated) < 0)
-			return NULL;
-	}
-	qsort(lines, n, sizeof(*lines), compare_berths);
-	return take_ptr(lines);
-}
-
-static bool print_port(json_t *port, FILE *out)
-{
-	char address_shown[WORDS_SHOWN_MAX], kind_shown[WORDS_SHOWN_MAX];
-	const char *address, *kind;
-	own_free struct berth_line *lines = NULL;
-	json_t *berths;
-
-	if (json_unpack(port, "{s:s, s:s, s:o}", "address", &address, "kind", &kind, "berths",
-			&berths) < 0)
-		return false;
-	lines = read_berths(berths);
-	if (!lines)
-		return false;
-	(void)words_shown(address, address_shown);
-	(void)words_shown(kind, kind_shown);
-	if (json_array_size(berths) == 0 && json_object_get(port, "slot"))
-		(void)fprintf(out, "%-24s %-8s %5" JSON_INTEGER_FORMAT "\n", address_shown,
-			      kind_shown, words_number(port, "slot"));
-	else if (json_array_size(berths) == 0)
-		(void)fprintf(out, "%-24s %-8s %5s\n", address_shown, kind_shown, "-");
-	for (size_t i = 0; i < json_array_size(berths); i++)
-		(void)fprintf(out,
-			      "%-24s %-8s %5" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
-			      " %12" JSON_INTEGER_FORMAT "\n",
-			      address_shown, kind_shown, lines[i].slot, lines[i].n_steered,
-			      lines[i].n_migrated);
-	return true;
-}
-
-static void print_flows(const json_t *flows, FILE *out)
-{
-	if (flows)
-		(void)fprintf(out,
-			      "UDP flows: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
-			      ", %" JSON_INTEGER_FORMAT " ever, %" JSON_INTEGER_FORMAT
-			      " of them evicted\n",
-			      words_number(flows, "present"), words_number(flows, "limit"),
-			      words_number(flows, "made"), words_number(flows, "evicted"));
-}
-
-bool ps_text_ports(const json_t *app, FILE *out)
-{
-	const json_t *ports = json_object_get(app, "ports");
-	json_t *port;
-	size_t i;
-
-	if (!json_is_array(ports))
-		return false;
-	if (json_array_size(ports) > 0)
-		(void)fprintf(out, "%-24s %-8s %5s %12s %12s\n", "PORT", "KIND", "SLOT",
-			      "CONNECTIONS", "MIGRATED-IN");
-	json_array_foreach(ports, i, port) if (!print_port(port, out)) return false;
-	print_flows(json_object_get(app, "flows"), out);
+	(void)words_shown(name, name_shown);
+	for (size_t i = 0; i < json_array_size(slots); i++)
+		if (!print_slot(name_shown, workers[i], out))
+			return false;
 	return true;
 }
 
@@ -203,7 +146,7 @@ bool ps_text_print(json_t *app, FILE *out)
 		return false;
 	if (json_array_size(json_object_get(app, "ports")) > 0)
 		(void)fputc('\n', out);
-	return ps_text_ports(app, out);
+	return ports_text_print(app, out);
 }
 
 static bool print_connection(json_t *connection, FILE *out)

@@ -18,9 +18,6 @@
  */
 bool ps_text_print(json_t *app, FILE *out);
 
-/* Its ports alone, as GET /v1/ports has them; returns as ps_text_print() does. */
-bool ps_text_ports(const json_t *app, FILE *out);
-
 /* What GET /v1/connections has answered; returns as ps_text_print() does. */
 bool ps_text_drain(json_t *answer, FILE *out);
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/escape.h"
@@ -15,12 +14,10 @@
 #include "prog/client.h"
 #include "prog/client_find.h"
 #include "prog/client_options.h"
+#include "prog/client_watch.h"
 #include "prog/print_check.h"
 
-#define SILENCE_MAX_MS 15000
-#define PAUSE_NS       100000000L
-#define STATUS_ERROR   400
-#define TEXT_MAX       2048 /* a step as it's shown */
+#define TEXT_MAX 2048 /* a step as it's shown */
 
 #define COMMON_USAGE                                                                       \
 	"  --name NAME    the same as APP\n"                                               \
@@ -56,7 +53,8 @@ static const struct client_verb undo_verb = {
 	.usage = "usage: berth undo [APP] [--timeout TIME] [--json]\n"
 		 "\n"
 		 "Rolls a reload back that is not final yet. After that, as long as `berth run\n"
-		 "--undo` says: the workers before it serve again, at once.\n"
+		 "--undo` says: the workers before it serve again, at once. Later than that it\n"
+		 "is a reload: put the files from before back first.\n"
 		 "\n" COMMON_USAGE,
 	.has_json = true,
 	.has_app = true,
@@ -70,13 +68,24 @@ struct following {
 	json_int_t id;
 	json_int_t n_steps; /* number of the last step that was told */
 	bool is_json;
+	bool is_back; /* to roll back is what was asked for */
 	bool is_terminal;
 	bool has_progress; /* a line that is not ended stands there */
+	bool was_refused;  /* by the socket; once it may be that another one has just been bound */
 	bool is_done;
 	enum client_exit code;
 	int64_t began_ms;
 	int64_t heard_ms;
 	int64_t timeout_ms; /* 0: none */
+};
+
+/* What the primary tells of the last one. */
+struct reload_state {
+	json_int_t id;
+	const char *state;
+	const char *message;
+	json_int_t last_done; /* id of the last that wasn't rolled back */
+	int has_next;
 };
 
 /* --- one look ------------------------------------------------------------------------ */
@@ -114,7 +123,7 @@ static void note_end(struct following *f, const char *event)
 	if (strcmp(event, "reloaded") == 0)
 		finish(f, CLIENT_DONE);
 	else if (strcmp(event, "rolled_back") == 0)
-		finish(f, f->verb == &undo_verb ? CLIENT_DONE : CLIENT_ROLLED_BACK);
+		finish(f, f->is_back ? CLIENT_DONE : CLIENT_ROLLED_BACK);
 }
 
 static bool hear_steps(struct following *f, const json_t *steps)
@@ -155,41 +164,52 @@ static void show_progress(struct following *f, const json_t *reload)
 }
 
 /* The steps of one that a primary has not lived through are lost; how it ended is not. */
-static void hear_state(struct following *f, json_int_t id, const char *state, const char *message)
+static void hear_state(struct following *f, const struct reload_state *now)
 {
+	const char *why = now->state;
 	char shown[TEXT_MAX];
 
-	if (f->is_done || id < f->id)
+	if (f->is_done)
 		return;
-	if (id > f->id || strcmp(state, "rolled-back") == 0)
+	if (now->last_done == f->id) {
+		note_end(f, "reloaded");
+		why = "done";
+	} else if (now->id > f->id) {
+		why = "another reload took its place";
 		finish(f, CLIENT_ROLLED_BACK);
-	else if (strcmp(state, "done") == 0)
-		finish(f, CLIENT_DONE);
+	} else if (now->id < f->id && !now->has_next) {
+		why = "it was not begun";
+		finish(f, CLIENT_ROLLED_BACK);
+	} else if (now->id == f->id) {
+		note_end(f, strcmp(why, "done") == 0          ? "reloaded"
+			    : strcmp(why, "rolled-back") == 0 ? "rolled_back"
+							      : why);
+	}
 	if (!f->is_done || f->is_json)
 		return;
 	clear_progress(f);
-	(void)escape_text(message, strlen(message), shown, sizeof(shown));
-	(void)printf("%7.1f s  %s: %s\n", (double)(clock_ms() - f->began_ms) / 1000,
-		     id > f->id ? "another reload took its place" : state, shown);
+	(void)escape_text(now->message, strlen(now->message), shown, sizeof(shown));
+	(void)printf("%7.1f s  %s: %s\n", (double)(clock_ms() - f->began_ms) / 1000, why, shown);
 }
 
 static bool hear(struct following *f, json_t *reload)
 {
-	const char *state, *message;
+	struct reload_state now = { 0 };
 	const json_t *steps;
-	json_int_t id;
 
-	if (json_unpack(reload, "{s:I, s:s, s:s, s:o}", "id", &id, "state", &state, "message",
-			&message, "steps", &steps) < 0 ||
+	if (json_unpack(reload, "{s:I, s:s, s:s, s?I, s:b, s:o}", "id", &now.id, "state",
+			&now.state, "message", &now.message, "last_done", &now.last_done,
+			"has_next", &now.has_next, "steps", &steps) < 0 ||
 	    !json_is_array(steps) || !hear_steps(f, steps))
 		return false;
-	hear_state(f, id, state, message);
+	hear_state(f, &now);
 	show_progress(f, reload);
 	return true;
 }
 
-static void ask(struct following *f)
+static bool ask(void *data)
 {
+	struct following *f = data;
 	static const struct client_request request = { .method = "GET", .target = "/v1/reload" };
 	struct client_reply reply = { 0 };
 	int err = client_call(f->client, &request, &reply);
@@ -199,36 +219,35 @@ static void ask(struct following *f)
 		(void)fprintf(stderr, "%s: berth has ended, and the reload with it\n",
 			      f->verb->who);
 		finish(f, CLIENT_NO_PRIMARY);
+	} else if (err == -ECONNREFUSED && f->was_refused) {
+		/* The keeper has the socket open as long as it lives, and so has each primary. */
+		clear_progress(f);
+		(void)fprintf(stderr,
+			      "%s: berth has died in the middle, and its keeper with it; workers "
+			      "may run on: berth why PORT tells which\n",
+			      f->verb->who);
+		finish(f, CLIENT_NO_PRIMARY);
 	} else if (client_is_absent(err) || err == -ETIMEDOUT) {
 		/* One primary has gone, the other has not come yet. */
-	} else if (err || reply.status >= STATUS_ERROR) {
+	} else if (client_has_failed(err, &reply)) {
 		finish(f, client_complain(f->verb->who, err, &reply));
 	} else if (!hear(f, reply.body)) {
 		finish(f, client_complain(f->verb->who, -EPROTO, NULL));
 	} else {
 		f->heard_ms = clock_ms();
 	}
+	f->was_refused = err == -ECONNREFUSED;
 	json_decref(reply.body);
+	return f->is_done;
 }
 
 static enum client_exit follow(struct following *f)
 {
-	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	const struct client_watch watch = { ask, f, &f->heard_ms, f->timeout_ms };
 
-	f->began_ms = f->heard_ms = clock_ms();
-	for (;;) {
-		int64_t now_ms;
-
-		ask(f);
-		if (f->is_done)
-			return f->code;
-		now_ms = clock_ms();
-		if (now_ms - f->heard_ms > SILENCE_MAX_MS)
-			break;
-		if (f->timeout_ms && now_ms - f->began_ms > f->timeout_ms)
-			break;
-		(void)nanosleep(&pause, NULL);
-	}
+	f->began_ms = clock_ms();
+	if (client_watch(&watch))
+		return f->code;
 	clear_progress(f);
 	(void)fprintf(stderr,
 		      "%s: reload %" JSON_INTEGER_FORMAT " is not done in time, and goes on; "
@@ -239,6 +258,16 @@ static enum client_exit follow(struct following *f)
 
 /* --- all of it ----------------------------------------------------------------------- */
 
+/* What becomes of it while another one runs. */
+static const char *words_for(const char *answer)
+{
+	if (strcmp(answer, "joins") == 0)
+		return "was asked for already, and has not begun: this is the same";
+	if (strcmp(answer, "follows") == 0)
+		return "follows the one before, of which only old workers are left to go";
+	return "takes the place of the one that runs, which is undone first";
+}
+
 /* Consumes nothing. Returns CLIENT_DONE and the id, or the exit code. */
 static enum client_exit begin(struct following *f, const char *target, const json_t *body)
 {
@@ -248,16 +277,15 @@ static enum client_exit begin(struct following *f, const char *target, const jso
 	const char *answer = "begins";
 	int err = client_call(f->client, &request, &reply);
 
-	if (err || reply.status >= STATUS_ERROR)
+	if (client_has_failed(err, &reply))
 		code = client_complain(f->verb->who, err, &reply);
 	else if (json_unpack(reply.body, "{s:I, s?s}", "reload", &f->id, "answer", &answer) < 0)
 		code = client_complain(f->verb->who, -EPROTO, NULL);
+	else if (f->verb == &undo_verb)
+		f->is_back = strcmp(answer, "reloads") != 0;
 	else if (strcmp(answer, "begins") != 0 && !f->is_json)
-		(void)printf("reload %" JSON_INTEGER_FORMAT " %s\n", f->id,
-			     strcmp(answer, "joins") == 0
-				     ? "was asked for already, and has not begun: this is the same"
-				     : "begins once the one that runs has ended, or is undone");
-	if (!err && code == CLIENT_FAILED && reply.status >= STATUS_ERROR)
+		(void)printf("reload %" JSON_INTEGER_FORMAT " %s\n", f->id, words_for(answer));
+	if (!err && code == CLIENT_FAILED && client_has_failed(0, &reply))
 		code = CLIENT_ROLLED_BACK; /* refused */
 	json_decref(reply.body);
 	return code;

@@ -7,20 +7,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/app_config.h"
 #include "os/clock.h"
 #include "prog/client.h"
 #include "prog/client_find.h"
 #include "prog/client_options.h"
+#include "prog/client_watch.h"
 #include "prog/print_check.h"
 #include "prog/words.h"
 
-#define STATUS_ERROR   400
-#define PAUSE_NS       100000000L
-#define SILENCE_MAX_MS 15000
-#define READY_MAX_MS   120000 /* where --timeout doesn't say */
+#define READY_MAX_MS 120000 /* where --timeout doesn't say */
 
 static const struct client_verb verb = {
 	.who = "berth restart",
@@ -51,6 +48,7 @@ struct following {
 	bool is_named[APP_WORKERS_MAX];
 	bool is_done[APP_WORKERS_MAX];
 	json_int_t after_run;
+	enum client_exit code;
 	int64_t began_ms;
 	int64_t heard_ms;
 	int64_t timeout_ms;
@@ -106,67 +104,62 @@ static enum look look_at(struct following *f, const json_t *worker)
 	return LOOK_OPEN;
 }
 
-static enum look look(struct following *f, const json_t *answer)
+/* A slot may be empty for a moment: that nobody is seen in it is no end. */
+static bool are_done(const struct following *f, json_int_t n_slots)
 {
-	const json_t *workers = json_object_get(answer, "workers");
+	for (int slot = 1; slot <= n_slots && slot <= APP_WORKERS_MAX; slot++)
+		if ((f->is_all || f->is_named[slot - 1]) && !f->is_done[slot - 1])
+			return false;
+	return n_slots > 0;
+}
+
+static enum look look(struct following *f, const json_t *app)
+{
+	const json_t *workers = json_object_get(app, "slots");
 	const json_t *worker;
-	enum look all = LOOK_DONE;
-	size_t i, n_members = 0;
+	size_t i;
 
 	json_array_foreach(workers, i, worker)
 	{
-		enum look one = look_at(f, worker);
-
-		n_members += strcmp(words_text(worker, "role"), "member") == 0;
-		if (one == LOOK_FAILED)
-			return one;
-		if (one == LOOK_OPEN)
-			all = one;
+		if (look_at(f, worker) == LOOK_FAILED)
+			return LOOK_FAILED;
 	}
-	return n_members ? all : LOOK_OPEN;
+	return are_done(f, words_number(app, "workers")) ? LOOK_DONE : LOOK_OPEN;
 }
 
-/* Writes the exit code when there is one. */
-static bool ask(struct following *f, enum client_exit *ret_code)
+static bool ask(void *data)
 {
-	static const struct client_request request = { .method = "GET", .target = "/v1/workers" };
+	struct following *f = data;
+	static const struct client_request request = { .method = "GET", .target = "/v1/app" };
 	struct client_reply reply = { 0 };
 	int err = client_call(f->client, &request, &reply);
 	enum look found = LOOK_OPEN;
 
 	if (client_is_absent(err) || err == -ETIMEDOUT)
 		return false; /* one primary has gone, the other has not come yet */
-	if (err || reply.status >= STATUS_ERROR) {
-		*ret_code = client_complain(verb.who, err, &reply);
+	if (client_has_failed(err, &reply)) {
+		f->code = client_complain(verb.who, err, &reply);
 		json_decref(reply.body);
 		return true;
 	}
 	f->heard_ms = clock_ms();
 	found = look(f, reply.body);
 	json_decref(reply.body);
-	*ret_code = found == LOOK_DONE ? CLIENT_DONE : CLIENT_FAILED;
+	f->code = found == LOOK_DONE ? CLIENT_DONE : CLIENT_FAILED;
 	return found != LOOK_OPEN;
 }
 
 static enum client_exit follow(struct following *f)
 {
-	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	enum client_exit code = CLIENT_FAILED;
+	const struct client_watch watch = { ask, f, &f->heard_ms, f->timeout_ms };
 
-	f->began_ms = f->heard_ms = clock_ms();
-	while (!ask(f, &code)) {
-		const int64_t now_ms = clock_ms();
-
-		if (now_ms - f->heard_ms > SILENCE_MAX_MS || now_ms - f->began_ms > f->timeout_ms) {
-			(void)fprintf(stderr,
-				      "%s: it is not done in time, and goes on; berth ps tells how "
-				      "far it is\n",
-				      verb.who);
-			return CLIENT_DEADLINE;
-		}
-		(void)nanosleep(&pause, NULL);
-	}
-	return code;
+	f->began_ms = clock_ms();
+	if (client_watch(&watch))
+		return f->code;
+	(void)fprintf(stderr,
+		      "%s: it is not done in time, and goes on; berth ps tells how far it is\n",
+		      verb.who);
+	return CLIENT_DEADLINE;
 }
 
 /* --- all of it ----------------------------------------------------------------------- */
@@ -192,7 +185,7 @@ static enum client_exit begin(struct following *f)
 	enum client_exit code = CLIENT_DONE;
 	int err = client_call(f->client, &request, &reply);
 
-	if (err || reply.status >= STATUS_ERROR)
+	if (client_has_failed(err, &reply))
 		code = client_complain(verb.who, err, &reply);
 	else if (json_unpack(reply.body, "{s:I}", "after_run", &f->after_run) < 0)
 		code = client_complain(verb.who, -EPROTO, NULL);

@@ -20,6 +20,7 @@
 #include "os/cpus.h"
 #include "prog/option_values.h"
 #include "prog/print_check.h"
+#include "prog/run_steering.h"
 #include "prog/run_supervision.h"
 
 #define STOP_TIMEOUT_DEFAULT_MS  30000
@@ -134,29 +135,6 @@ static enum run_options_result add_listen(struct app_config *c, const char *valu
 		return wrong("--listen '%s' %s", value, addr_error_text(e));
 	c->n_listen++;
 	return RUN_OPTIONS_OK;
-}
-
-static enum run_options_result set_policy(struct app_config *c, const char *value)
-{
-	for (int i = 0; i < APP_POLICIES; i++) {
-		if (strcmp(value, app_policy_text((enum app_policy)i)) == 0) {
-			c->policy = (enum app_policy)i;
-			return RUN_OPTIONS_OK;
-		}
-	}
-	return wrong("there is no policy '%s': choose round-robin, random-two, hash or shared",
-		     value);
-}
-
-static enum run_options_result set_mode(struct app_config *c, const char *value)
-{
-	for (int i = 0; i < APP_MODES; i++) {
-		if (strcmp(value, app_mode_text((enum app_mode)i)) == 0) {
-			c->mode = (enum app_mode)i;
-			return RUN_OPTIONS_OK;
-		}
-	}
-	return wrong("there is no mode '%s': choose auto, steered or shared", value);
 }
 
 static enum run_options_result add_port(const char *option, const char *value, uint16_t *ports,
@@ -386,8 +364,9 @@ static const struct rule rules[] = {
 	{ NULL, 'n', "N|auto", "how many workers; default: WEB_CONCURRENCY, or auto", set_workers },
 	{ "name", 0, "NAME", "the app's name; default: taken from COMMAND", set_name },
 	{ "listen", 0, "ADDR", "listen at 0.0.0.0:8000, [::]:8000, unix:/path *", add_listen },
-	{ "policy", 0, "POLICY", "round-robin (default), random-two, hash, shared", set_policy },
-	{ "mode", 0, "MODE", "auto (default), steered or shared: see berth(1)", set_mode },
+	{ "policy", 0, "POLICY", "who gets a connection: round-robin (default) *", run_steering_policy },
+	{ "weights", 0, "N,N…", "of slot 1, slot 2, … for --policy weighted", run_steering_weights },
+	{ "mode", 0, "MODE", "auto (default), steered or shared: see berth(1)", run_steering_mode },
 	{ "unique", 0, "PORT", "a worker that binds PORT gets PORT + its slot *", add_unique },
 	{ "private", 0, "PORT", "leave PORT to the worker that binds it *", add_private },
 	{ "env", 0, "KEY=VALUE", "set a variable in every worker *", add_env },

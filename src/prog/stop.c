@@ -19,11 +19,10 @@
 #include "prog/print_check.h"
 #include "prog/words.h"
 
-#define STATUS_ERROR 400
-#define PAUSE_MS     50
-#define COMM_MAX     32
+#define PAUSE_MS 50
+#define COMM_MAX 32
 
-static const struct client_verb stop_verb = {
+static const struct client_verb verb = {
 	.who = "berth stop",
 	.usage =
 		"usage: berth stop [APP] [--now] [--timeout TIME] [--json]\n"
@@ -44,26 +43,6 @@ static const struct client_verb stop_verb = {
 	.has_now = true,
 	.has_timeout = true,
 };
-
-static const struct client_verb start_verb = {
-	.who = "berth start",
-	.usage =
-		"usage: berth start [APP] [--json]\n"
-		"\n"
-		"Says whether an app runs, and how to start one: that is `berth run`, which stays\n"
-		"in the foreground, as systemd and containers expect it.\n"
-		"\n"
-		"  --name NAME  the same as APP; default: the only one that runs\n"
-		"  --json       print the answer as one JSON object\n"
-		"  -h, --help   print this and end\n"
-		"\n"
-		"Exit codes: 0 it runs, 7 it does not, 4 it is another user's, 2 usage, 1 failed,\n"
-		"124 no answer in time.\n",
-	.has_json = true,
-	.has_app = true,
-};
-
-/* --- stop ---------------------------------------------------------------------------- */
 
 /* Of a keeper that we can see: in a container of its own its pid means somebody else here. */
 static int watch_keeper(pid_t pid)
@@ -114,8 +93,7 @@ static enum client_exit wait_gone(struct client *c, int keeper, int64_t timeout_
 			break;
 		(void)nanosleep(&pause, NULL);
 	}
-	(void)fprintf(stderr, "%s: it has not ended in time, and goes on stopping\n",
-		      stop_verb.who);
+	(void)fprintf(stderr, "%s: it has not ended in time, and goes on stopping\n", verb.who);
 	return CLIENT_DEADLINE;
 }
 
@@ -128,8 +106,8 @@ static enum client_exit call(struct client *c, const char *target, json_t *body,
 	int err = client_call(c, &request, &reply);
 
 	json_decref(body);
-	if (err || reply.status >= STATUS_ERROR) {
-		enum client_exit code = client_complain(stop_verb.who, err, &reply);
+	if (client_has_failed(err, &reply)) {
+		enum client_exit code = client_complain(verb.who, err, &reply);
 
 		json_decref(reply.body);
 		return code;
@@ -158,13 +136,13 @@ static enum client_exit stop(struct client *c, const struct client_options *opti
 		(void)printf("%s has stopped\n", words_shown(words_text(app, "name"), shown));
 	json_decref(app);
 	json_decref(answer);
-	return print_check(stop_verb.who) ? code : CLIENT_FAILED;
+	return print_check(verb.who) ? code : CLIENT_FAILED;
 }
 
 int stop_main(int argc, char **argv)
 {
 	struct client_options options;
-	enum client_options_result result = client_options_parse(&stop_verb, argc, argv, &options);
+	enum client_options_result result = client_options_parse(&verb, argc, argv, &options);
 	char path[CONTROL_PATH_MAX];
 	struct client *c = NULL;
 	enum client_exit code;
@@ -172,36 +150,11 @@ int stop_main(int argc, char **argv)
 
 	if (result != CLIENT_OPTIONS_OK)
 		return client_options_exit(result);
-	code = client_find(stop_verb.who, options.name, path);
+	code = client_find(verb.who, options.name, path);
 	if (code != CLIENT_DONE)
 		return code;
 	err = client_new(path, &c);
-	code = err ? client_complain(stop_verb.who, err, NULL) : stop(c, &options);
+	code = err ? client_complain(verb.who, err, NULL) : stop(c, &options);
 	(void)client_free(c);
 	return code;
-}
-
-/* --- start --------------------------------------------------------------------------- */
-
-int start_main(int argc, char **argv)
-{
-	static const struct client_request request = { .method = "GET", .target = "/v1/app" };
-	struct client_options options;
-	enum client_options_result result = client_options_parse(&start_verb, argc, argv, &options);
-	char shown[WORDS_SHOWN_MAX];
-	json_t *app = NULL;
-	enum client_exit code;
-
-	if (result != CLIENT_OPTIONS_OK)
-		return client_options_exit(result);
-	code = client_ask(start_verb.who, options.name, &request, &app);
-	if (code != CLIENT_DONE)
-		return code;
-	if (options.is_json)
-		(void)printf("{\"running\": true}\n");
-	else
-		(void)printf("%s runs: see berth ps\n",
-			     words_shown(words_text(app, "name"), shown));
-	json_decref(app);
-	return print_check(start_verb.who) ? CLIENT_DONE : CLIENT_FAILED;
 }

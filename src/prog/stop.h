@@ -1,5 +1,5 @@
 /*
- * `berth stop`, and `berth start`, which says how to.
+ * `berth stop`: the end of all of it.
  */
 #ifndef BERTH_PROG_STOP_H
 #define BERTH_PROG_STOP_H
@@ -12,6 +12,5 @@
  * Returns the exit code: see its --help. Main thread only.
  */
 int stop_main(int argc, char **argv);
-int start_main(int argc, char **argv);
 
 #endif

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/escape.h"
 #include "base/own.h"
@@ -18,13 +17,11 @@
 #include "prog/client.h"
 #include "prog/client_find.h"
 #include "prog/client_options.h"
+#include "prog/client_watch.h"
 #include "prog/print_check.h"
 
-#define SILENCE_MAX_MS 15000
-#define PAUSE_NS       100000000L
-#define STATUS_ERROR   400
-#define STEP_MAX       1024 /* a message as it's shown */
-#define STATE_MAX      32
+#define STEP_MAX  1024 /* a message as it's shown */
+#define STATE_MAX 32
 
 static const struct client_verb verb = {
 	.who = "berth upgrade",
@@ -48,20 +45,21 @@ static const struct client_verb verb = {
 	.has_binary = true,
 };
 
+/* What is heard: whether it goes on, and if not, the exit code. */
+struct verdict {
+	bool is_final;
+	enum client_exit code;
+};
+
 /* One upgrade, as far as we have heard of it. */
 struct following {
 	struct client *client;
 	json_int_t id;
 	bool is_json;
 	int64_t heard_ms; /* when the last step was heard of */
+	struct verdict verdict;
 	char state[STATE_MAX];
 	char message[STEP_MAX];
-};
-
-/* What is heard: whether it goes on, and if not, the exit code. */
-struct verdict {
-	bool is_final;
-	enum client_exit code;
 };
 
 static const struct verdict goes_on = { false, CLIENT_DONE };
@@ -124,7 +122,7 @@ static struct verdict hear(struct following *f, json_t *step)
 	return verdict_of(state);
 }
 
-static struct verdict ask(struct following *f)
+static struct verdict ask_once(struct following *f)
 {
 	static const struct client_request request = { .method = "GET", .target = "/v1/upgrade" };
 	struct client_reply reply = { 0 };
@@ -133,7 +131,7 @@ static struct verdict ask(struct following *f)
 
 	if (client_is_absent(err) || err == -ETIMEDOUT)
 		return goes_on; /* one primary has gone, the other has not come yet */
-	if (err || reply.status >= STATUS_ERROR)
+	if (client_has_failed(err, &reply))
 		verdict = ends(client_complain(verb.who, err, &reply));
 	else
 		verdict = hear(f, reply.body);
@@ -141,24 +139,24 @@ static struct verdict ask(struct following *f)
 	return verdict;
 }
 
+static bool ask(void *data)
+{
+	struct following *f = data;
+
+	f->verdict = ask_once(f);
+	return f->verdict.is_final;
+}
+
 static enum client_exit follow(struct following *f)
 {
-	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	struct verdict verdict;
+	const struct client_watch watch = { ask, f, &f->heard_ms, 0 };
 
-	f->heard_ms = clock_ms();
-	for (;;) {
-		verdict = ask(f);
-		if (verdict.is_final)
-			return verdict.code;
-		if (clock_ms() - f->heard_ms > SILENCE_MAX_MS)
-			break;
-		(void)nanosleep(&pause, NULL);
-	}
+	if (client_watch(&watch))
+		return f->verdict.code;
 	(void)fprintf(stderr,
 		      "%s: nothing has been heard of upgrade %" JSON_INTEGER_FORMAT
 		      " for %d s; berth ps tells what runs\n",
-		      verb.who, f->id, SILENCE_MAX_MS / 1000);
+		      verb.who, f->id, CLIENT_SILENCE_MAX_MS / 1000);
 	return CLIENT_DEADLINE;
 }
 
@@ -172,11 +170,11 @@ static enum client_exit begin(struct client *client, const json_t *body, json_in
 	enum client_exit code = CLIENT_DONE;
 	int err = client_call(client, &request, &reply);
 
-	if (err || reply.status >= STATUS_ERROR)
+	if (client_has_failed(err, &reply))
 		code = client_complain(verb.who, err, &reply);
 	else if (json_unpack(reply.body, "{s:I}", "upgrade", ret_id) < 0)
 		code = client_complain(verb.who, -EPROTO, NULL);
-	if (!err && reply.status >= STATUS_ERROR && code != CLIENT_NOT_PERMITTED)
+	if (!err && client_has_failed(0, &reply) && code != CLIENT_NOT_PERMITTED)
 		code = CLIENT_ROLLED_BACK; /* refused */
 	json_decref(reply.body);
 	return code;

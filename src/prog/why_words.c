@@ -299,7 +299,8 @@ static void say_what_else_to_bind(const struct changes *c)
 		return;
 	}
 	if (addr_is_wildcard(&s->wish.addr) && !is_wildcard_held(s))
-		say(c, "bind an address that nobody has, instead of all of them");
+		say(c, "a program that binds every address (0.0.0.0 or [::]) could have one that "
+		       "nobody has");
 	if (has_relation(s, HOLDERS_OUR_DUAL_STACK))
 		say(c, "bind [::] with IPV6_V6ONLY, which leaves IPv4 alone");
 	say(c, "bind another port");

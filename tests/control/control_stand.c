@@ -73,13 +73,13 @@ static json_t *describe_app(const struct stand *s)
 						      "member", "state", "ready", "generation", 1,
 						      "restarts", 0, "uptime_ms", 61000));
 	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:o, s:[{s:s, s:s, s:[{s:i,"
-			 "s:i, s:i}]}]}",
+			 "s:s, s:i, s:i}]}]}",
 			 "name", s->name, "tier", "shared", "generation", 1, "workers",
 			 (int)s->n_workers, "keeper_pid", (int)getppid(), "primary_pid",
 			 (int)getpid(), "version", "9.8.7", "started_at", "2026-01-02T03:04:05Z",
 			 "upgrade", upgrade_state(s), "slots", slots, "ports", "address",
-			 "127.0.0.1:8000", "kind", "tcp", "berths", "slot", 1, "steered", 17,
-			 "migrated_in", 3);
+			 "127.0.0.1:8000", "kind", "tcp", "berths", "slot", 1, "state", "open",
+			 "steered", 17, "migrated_in", 3);
 }
 
 static int scale(void *data, const struct control_peer *who, const struct control_scale *wanted,
@@ -136,7 +136,7 @@ static int reload(void *data, const struct control_peer *who, const struct contr
 }
 
 static int undo(void *data, const struct control_peer *who, uint64_t *ret_id,
-		char ret_text[static CONTROL_TEXT_MAX])
+		const char **ret_answer, char ret_text[static CONTROL_TEXT_MAX])
 {
 	struct stand *s = data;
 
@@ -147,6 +147,7 @@ static int undo(void *data, const struct control_peer *who, uint64_t *ret_id,
 		return -ENOENT;
 	}
 	*ret_id = ++s->reload_id;
+	*ret_answer = "returns";
 	return 0;
 }
 
@@ -188,6 +189,9 @@ static json_t *describe(void *data, enum control_document what)
 	case CONTROL_APPS: return json_pack("{s:[o]}", "apps", describe_app(s));
 	case CONTROL_RELOAD: return reload_state(s);
 	case CONTROL_UPGRADE: return upgrade_state(s);
+	case CONTROL_DRAIN:
+		return json_pack("{s:i, s:i, s:s, s:s}", "id", 5, "slot", 2, "state", "done",
+				 "message", "");
 	case CONTROL_OPERATIONS: return operations(s);
 	case CONTROL_CONNECTIONS: return connections();
 	case CONTROL_GENERATIONS: return json_pack("{s:[]}", "generations");
@@ -212,6 +216,13 @@ static json_t *event(void *data, uint64_t after, uint64_t *ret_number, uint64_t 
 	return json_pack("{s:I, s:s, s:s, s:s, s:s}", "number", (json_int_t)*ret_number, "at",
 			 "2026-01-02T03:04:05.678Z", "level", "info", "event", "thing", "text",
 			 s->text);
+}
+
+static uint64_t reach(void *data, uint64_t number)
+{
+	const struct stand *s = data;
+
+	return number < s->n_events ? number : s->n_events;
 }
 
 static void on_burst(uv_timer_t *timer)
@@ -259,6 +270,17 @@ static int restart(void *data, const struct control_peer *who, const struct cont
 	return 0;
 }
 
+static int drain(void *data, const struct control_peer *who, const struct control_drain *wanted,
+		 uint64_t *ret_id, char ret_text[static CONTROL_TEXT_MAX])
+{
+	(void)data;
+	(void)who;
+	(void)ret_text;
+	tell("drain %u", wanted->slot);
+	*ret_id = 5;
+	return 0;
+}
+
 static int send_signal(void *data, const struct control_peer *who,
 		       const struct control_kill *wanted, pid_t *ret_pid,
 		       char ret_text[static CONTROL_TEXT_MAX])
@@ -277,12 +299,14 @@ static int send_signal(void *data, const struct control_peer *who,
 static const struct control_ops ops = {
 	.describe = describe,
 	.event = event,
+	.reach = reach,
 	.scale = scale,
 	.reload = reload,
 	.undo = undo,
 	.upgrade = upgrade,
 	.stop = stop,
 	.restart = restart,
+	.drain = drain,
 	.kill = send_signal,
 };
 

@@ -36,6 +36,21 @@ static __u32 queue(__u32 berth)
 	return berth < STEER_SEATS_MAX ? depths[berth] : QUEUE_CLOSED;
 }
 
+/* As the program does it; the rest of a berth is made of its number, and of the table's turn. */
+static __u32 rank(__u32 berth, const struct choose_scan *scan)
+{
+	const __u32 depth = queue(berth);
+	const struct steer_berth b = {
+		.live = (__s64)berth - 2,
+		.slot = berth,
+		.pass = port.turn + depth - berth,
+	};
+
+	if (depth == QUEUE_CLOSED || scan->policy < STEER_BALANCED)
+		return depth;
+	return choose_rank(&b, scan->policy, scan->key, depth);
+}
+
 static void fill_port(const struct head *head, const uint8_t *seats, size_t n_seats)
 {
 	memset(&port, 0, sizeof(port));
@@ -87,8 +102,31 @@ static void check_round_robin(__u32 chosen, __u32 turn, __u32 n)
 		assert(is_before ? depth_at(i) > depth : depth_at(i) >= depth);
 	}
 	assert(n_passed < reach || n == 0);
-	assert(port.turn == turn + n_passed + (n > 0));
+	if (chosen == CHOOSE_NONE)
+		assert(port.turn == turn + (n > CHOOSE_SCAN_MAX));
+	else
+		assert(port.turn == turn + n_passed + 1);
 	assert(chosen == CHOOSE_NONE || port.holder == chosen);
+}
+
+/* No berth in reach ranks before the one that was chosen. */
+static void check_rank(const struct choose_input *in, __u32 chosen, __u32 turn, __u32 n)
+{
+	const struct choose_scan scan = {
+		.port = &port,
+		.policy = port.policy,
+		.key = port.policy == STEER_STICKY ? in->source : turn,
+	};
+	const __u32 reach = n < CHOOSE_SCAN_MAX ? n : CHOOSE_SCAN_MAX;
+
+	for (__u32 t = 0; t < reach; t++) {
+		const __u64 seat = port.seats[t];
+
+		if (seat && rank(STEER_SEAT_BERTH(seat), &scan) != QUEUE_CLOSED)
+			assert(chosen != CHOOSE_NONE &&
+			       rank(STEER_SEAT_BERTH(port.seats[chosen]), &scan) <=
+				       rank(STEER_SEAT_BERTH(seat), &scan));
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -107,10 +145,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		  n_seats < STEER_SEATS_MAX ? n_seats : STEER_SEATS_MAX);
 	in.hash = head.hash;
 	in.random = head.random;
+	in.source = head.hash;
 	in.now_ns = head.random; /* since a turn that began at 0 */
 
 	n = port.n_seats < STEER_SEATS_MAX ? port.n_seats : STEER_SEATS_MAX;
-	i = choose_seat(&port, &in, queue);
+	i = choose_seat(&port, &in, queue, rank);
 	assert(i == CHOOSE_NONE || i < n);
 	assert(i == CHOOSE_NONE || depth_at(i) != QUEUE_CLOSED);
 	if (port.policy == STEER_ROUND_ROBIN && turn_lasts(&head, n))
@@ -119,5 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		check_round_robin(i, head.turn, n);
 	if (port.policy == STEER_RANDOM_TWO || port.policy == STEER_HASH)
 		assert(port.turn == head.turn);
+	if (port.policy == STEER_STICKY || port.policy == STEER_WEIGHTED)
+		check_rank(&in, i, head.turn, n);
 	return 0;
 }

@@ -44,9 +44,15 @@ static void check_others(struct span body)
 	char text[CONTROL_TEXT_MAX] = "";
 	struct control_restart restart;
 	struct control_reload reload;
+	struct control_drain drain;
 	struct control_kill kill;
 	bool is_now;
 
+	if (requests_read_drain(body, &drain, text))
+		assert(drain.slot >= 1 && drain.slot <= APP_WORKERS_MAX);
+	else
+		assert(text[0]);
+	text[0] = '\0';
 	if (requests_read_kill(body, &kill, text))
 		assert(kill.slot >= 1 && kill.slot <= APP_WORKERS_MAX && kill.signal >= 1 &&
 		       kill.signal <= 64);

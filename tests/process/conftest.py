@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,12 @@ class Load:
     def wait_begun(self):
         """Waits until stop() ends it in good order."""
         procs.wait_until(lambda: procs.blocks(self._process.pid, signal.SIGINT), "the load runs")
+
+    def stand_still(self, seconds):
+        """As on a machine that has no time for it."""
+        self._process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)  # the measured time itself
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self):
         self._process.send_signal(signal.SIGINT)

@@ -1,9 +1,13 @@
 """An app that is deployed anew: a command that can be exchanged, and what reloads it."""
 
 import contextlib
+import functools
 import json
 import os
+import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import clients
 import control
@@ -12,18 +16,25 @@ from berthrun import event
 from family import Family
 
 DONE = 0
+USAGE = 2
 NOT_RUNNING = 3
 ROLLED_BACK = 6
 NO_PRIMARY = 7
 DEADLINE = 124
 
+HERE = Path(__file__).resolve().parent
+
 BRISK = ("--drain", "2s", "--idle-close", "200ms", "--watch", "200ms")
 
 
 class App:
-    """A run of the command `current`, which deploy() exchanges; its family, and its API."""
+    """A run of the command `current`, which deploy() exchanges; its family, and its API.
 
-    def __init__(self, berth_run, programs, place, *options, tier=None, n_workers=2, server=None):
+    With @first, a function of this, that deploys what it begins with, and need not come up.
+    """
+
+    def __init__(self, berth_run, programs, place, *options, tier=None, n_workers=2, server=None,
+                 has_listen=False, first=None):  # fmt: skip
         self.programs = programs
         self.place = place
         self.port = clients.free_port()
@@ -36,12 +47,19 @@ class App:
         self._good = "exec " + " ".join(map(str, command))
         self.deploy_good()
         options = [str(each).replace("{port}", str(self.port)) for each in options or BRISK]
+        if first:
+            first(self)
         run_options = ["-n", n_workers, "--name", "web", *options]
+        run_options += ["--listen", self.port] if has_listen else []
         self.run = berth_run([*run_options, "--", self.current], tier=tier)
-        self.run.wait_listening(n_workers)
         self.family = Family(self.run)
-        self.family.wait_whole(n_workers)
-        self.directory = procs.environ_of(self.run.pid)["BERTH_RUNTIME_DIR"]
+        if not first:
+            self.run.wait_listening(n_workers)
+            self.family.wait_whole(n_workers)
+
+    @functools.cached_property
+    def directory(self):
+        return procs.environ_of(self.run.pid)["BERTH_RUNTIME_DIR"]
 
     # What is on the disk
 
@@ -122,6 +140,47 @@ class App:
         procs.wait_until(
             lambda: all(slot["role"] == "member" for slot in self.slots()), "only members"
         )
+
+
+class KeptLoad:
+    """kept_load.py at work."""
+
+    def __init__(self, spawn, port, n_clients):
+        self._process = spawn(
+            [sys.executable, HERE / "kept_load.py", port, n_clients],
+            stdout=subprocess.PIPE, text=True,
+        )
+        assert self._process.stdout.readline() == "begun\n"
+
+    def stop(self):
+        self._process.send_signal(signal.SIGINT)
+        return json.loads(self._process.communicate(timeout=30)[0])
+
+
+def n_steered(app):
+    _, _, document = control.request(f"{app.directory}/web.sock", "GET", "/v1/berths")
+    return {b["slot"]: b["steered"] for b in document["berths"] if b["state"] == "open"}
+
+
+def hold_all(app):
+    """Each member has a connection that doesn't end. Returns them, to be closed."""
+    before = n_steered(app)
+    held = contextlib.ExitStack()
+    while any(n == before[slot] for slot, n in n_steered(app).items()):
+        held.enter_context(hold_a_connection(app))
+    return held
+
+
+def generations(app):
+    """Of the members, by slot."""
+    return {slot["slot"]: slot["generation"] for slot in app.slots() if slot["role"] == "member"}
+
+
+def hold_a_connection(app):
+    """Of a client that has begun to ask, and doesn't end."""
+    client = clients.connect(app.port)
+    client.sendall(b"GET / HTTP/1.1\r\n")
+    return client
 
 
 def ended(process, timeout_s=30):

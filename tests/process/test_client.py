@@ -69,7 +69,8 @@ def program(place, name):
 # Which primary
 
 
-ASKING = ["ps", "describe", "ports", "events", "events --follow", "start", "stop", "restart", "kill 1"]
+ASKING = ["ps", "describe", "ports", "events", "events --follow", "start", "stop", "restart", "drain 1",
+          "kill 1"]
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,41 @@ def test_what_another_user_runs_is_refused(stand, ask):
     done = ask("ps", user="nobody")
     assert done.returncode == NOT_PERMITTED, done
     assert done.stderr == "berth ps: this berth is another user's\n"
+
+
+@needs_root
+def test_what_another_user_runs_is_refused_also_where_the_file_lets_it_in(stand, ask):
+    os.chmod(os.path.dirname(stand.path), 0o755)
+    os.chmod(stand.path, 0o666)
+    done = ask("stop", user="nobody")
+    assert done.returncode == NOT_PERMITTED, done
+    assert done.stderr == "berth stop: this berth is another user's\n"
+
+
+def _answer_all(server, answers):
+    """Answers a request each, on a connection each, and is dead then: its file stays."""
+    for answer in answers:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65536)
+            body = json.dumps(answer).encode()
+            head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+            connection.sendall(head % len(body) + body)
+    server.close()
+
+
+def test_a_reload_whose_berth_has_died_with_its_keeper_ends_at_once(directory, ask):
+    directory.mkdir(mode=0o700)
+    running = {"id": 1, "state": "running", "message": "", "has_next": False, "steps": []}
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(directory / "web.sock"))
+    server.listen()
+    dying = threading.Thread(target=_answer_all, args=(server, [{"reload": 1}, running]))
+    dying.start()
+    done = ask("reload", timeout_s=10)
+    dying.join()
+    assert done.returncode == NO_PRIMARY, done
+    assert "berth has died in the middle" in done.stderr and "berth why" in done.stderr
 
 
 def test_what_is_no_primary_is_told(directory, ask):
@@ -230,11 +266,14 @@ def test_events_are_lines_and_end_when_berth_does(stand, environment, programs, 
 # ps and scale
 
 
-def test_ps_shows_berths_by_slot(stand, ask, directory):
+def test_ps_shows_berths_with_their_state_and_workers_by_slot(stand, ask, directory):
     app = stand.get("/v1/app")[2]
     (port,) = app["ports"]
-    port["berths"] = [{"slot": s, "steered": n, "migrated_in": 0}
-                      for s, n in [(2, 20), (10, 100), (1, 11), (2, 21), (1, 10)]]  # fmt: skip
+    port["berths"] = [{"slot": s, "steered": n, "migrated_in": 0, "state": state}
+                      for s, n, state in [(2, 20, "open"), (10, 100, "open"), (1, 11, "held"),
+                                          (2, 21, "held"), (1, 10, "open")]]  # fmt: skip
+    app["slots"] = [{**app["slots"][0], "slot": s, "pid": s * 10 + (role != "member"), "role": role}
+                    for s, role in [(1, "member"), (2, "member"), (2, "leaving"), (1, "leaving")]]  # fmt: skip
     body = json.dumps(app).encode()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(directory / "other.sock"))
@@ -256,9 +295,12 @@ def test_ps_shows_berths_by_slot(stand, ask, directory):
         primary.join()
     assert done.returncode == DONE, done
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("127.0.0.1:8000")]
-    assert [(row[-3], row[-2]) for row in rows] == [
-        ("1", "11"), ("1", "10"), ("2", "20"), ("2", "21"), ("10", "100")
+    assert [row[1:4] for row in rows] == [
+        ["1", "held", "11"], ["1", "open", "10"], ["2", "open", "20"], ["2", "held", "21"],
+        ["10", "open", "100"]
     ]  # fmt: skip
+    workers = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("web.")]
+    assert workers == [["web.1", "10"], ["web.2", "20"], ["web.1", "11"], ["web.2", "21"]]
 
 
 def test_ps_shows_workers_and_ports(stand, ask):
@@ -268,7 +310,7 @@ def test_ps_shows_workers_and_ports(stand, ask):
     assert lines[0] == "web: 2 workers wanted, generation 1, shared tier, since 2026-01-02T03:04:05Z"
     assert f"primary {stand.process.pid}" in lines[1]
     assert ["web.2", "1002", "ready", "1", "0", "1", "min"] in [line.split() for line in lines]
-    assert ["127.0.0.1:8000", "tcp", "1", "17", "3"] in [line.split() for line in lines]
+    assert ["127.0.0.1:8000", "1", "open", "17", "-", "-", "-", "3", "-"] in [line.split() for line in lines]
 
 
 def test_ps_json_is_what_the_primary_said(stand, ask):

@@ -15,7 +15,7 @@ COMPLETION = REPO / "completions" / "berth.bash"
 
 TELLING = [["--help"], ["-h"], ["help"], ["--version"], ["-V"], ["version"]]
 VERBS = """
-    run ps describe ports events start stop restart reload undo kill scale upgrade why doctor
+    run ps describe ports events start stop restart reload undo drain kill scale upgrade why doctor
 """.split()
 TELLING += [[verb, "--help"] for verb in VERBS] + [["help", verb] for verb in VERBS]
 

@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -94,7 +96,7 @@ def test_a_path_that_is_none_is_not_found(stand, target):
 def test_a_method_that_a_path_lacks_is_told_with_those_that_it_has(stand):
     status, headers, answer = control.request(stand.path, "DELETE", "/v1/upgrade")
     assert status == 405
-    assert headers["Allow"] == "GET, POST"
+    assert headers["Allow"] == "HEAD, GET, POST"
     assert answer["error"]["code"] == "method_not_allowed"
 
 
@@ -106,6 +108,65 @@ def test_a_body_that_is_not_understood_changes_nothing(stand, body):
     assert status == 400
     assert answer["error"]["code"] == "bad_request"
     assert stand.get("/v1/app")[2]["workers"] == 2
+
+
+def _leave_descriptors(stand, n):
+    used = max(int(fd) for fd in os.listdir(f"/proc/{stand.process.pid}/fd")) + 1
+    hard = resource.prlimit(stand.process.pid, resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(stand.process.pid, resource.RLIMIT_NOFILE, (used + n, hard))
+    return used
+
+
+def test_a_header_alone_can_be_asked_for(stand):
+    connection = control.UnixConnection(stand.path)
+    connection.request("HEAD", "/v1/app")
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b"")
+    assert answer.headers["Content-Type"] == "application/json"
+    connection.request("GET", "/v1/app")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_a_body_that_grows_too_long_is_refused_at_its_end(stand):
+    parts = [b" " * BODY_MAX, b"{}"]
+    connection = control.UnixConnection(stand.path)
+    connection.request("POST", "/v1/app/scale", iter(parts), encode_chunked=True,
+                       headers={"Transfer-Encoding": "chunked"})
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert json.loads(answer.read())["error"]["code"] == "too_large"
+    connection.request("POST", "/v1/app/scale", json.dumps({"workers": 3}))
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def _cpu_s(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_who_holds_connections_takes_no_descriptors_from_others(stand):
+    used = _leave_descriptors(stand, 20)
+    idle = [control.connect(stand.path) for _ in range(100)]
+    assert_prompt(stand)
+    assert len(os.listdir(f"/proc/{stand.process.pid}/fd")) < used + 20
+    for sock in idle:
+        sock.close()
+    assert_prompt(stand)
+
+
+def test_it_answers_again_once_there_are_descriptors_again(stand):
+    _leave_descriptors(stand, 0)
+    waiting = control.connect(stand.path)
+    waiting.sendall(b"GET /v1/app HTTP/1.1\r\nHost: x\r\n\r\n")
+    began = _cpu_s(stand.process.pid)
+    assert not select.select([waiting], [], [], 1.0)[0]
+    assert _cpu_s(stand.process.pid) - began < 0.5, "it tries again and again at once"
+    _leave_descriptors(stand, 20)
+    assert select.select([waiting], [], [], control.DEADLINE_S)[0]
+    assert waiting.recv(100).startswith(b"HTTP/1.1 200 ")
+    waiting.close()
 
 
 def test_one_connection_serves_many_requests(stand):
@@ -286,6 +347,8 @@ def test_slots_and_signals_are_passed_on(stand):
     assert stand.post("/v1/restart", {"slots": [2, 4]})[2] == {"after_run": 7}
     assert stand.line() == "restart 2"
     assert stand.line() == "events 200"
+    assert stand.post("/v1/drain", {"slot": 2})[2] == {"drain": 5}
+    assert stand.line() == "drain 2"
     assert stand.post("/v1/kill", {"slot": 2, "signal": 10})[2] == {"pid": 1002}
     assert stand.line() == "kill 2 with 10"
     assert stand.post("/v1/kill", {"slot": 100, "signal": 10})[0] == 422
@@ -360,6 +423,15 @@ def test_who_follows_hears_of_what_was_and_of_what_comes(stand, follow):
     assert [follower.object()["number"] for _ in range(2)] == [99, 100]
     make_events(stand, 1)
     assert [follower.object()["number"] for _ in range(100)] == list(range(101, 201))
+
+
+def test_a_number_beyond_the_last_event_is_taken_for_the_last(stand, follow):
+    make_events(stand, 1)
+    assert stand.get("/v1/events?after=1000")[2] == {"events": [], "last": 100, "lost": 0}
+    follower = follow("follow=1&after=1000")
+    assert follower.line() == b"\n"
+    make_events(stand, 1)
+    assert follower.object()["number"] == 101
 
 
 def test_a_slow_reader_is_told_what_it_has_missed_and_holds_nobody_up(stand, follow):

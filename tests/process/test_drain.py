@@ -1,7 +1,10 @@
 """Connections of workers that leave: which are closed, when, and what is shown of them."""
 
 import contextlib
+import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +12,9 @@ import apps
 import clients
 import procs
 import reloads
-from reloads import App
+from reloads import App, KeptLoad
 
+SERVERS = Path(__file__).resolve().parents[1] / "servers"
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -57,10 +61,9 @@ def kept_server(place, port):
 
 @pytest.fixture
 def app(berth_run, programs, place, steered):
-    def make(*options, n_workers=1):
+    def make(*options, n_workers=1, server=kept_server):
         return App(
-            berth_run, programs, place, *options, tier=steered, n_workers=n_workers,
-            server=kept_server,
+            berth_run, programs, place, *options, tier=steered, n_workers=n_workers, server=server
         )
 
     return make
@@ -91,12 +94,13 @@ def test_an_idle_client_sees_the_end_between_two_requests_after_idle_close(app):
 
 def test_a_request_under_way_is_never_cut_before_the_deadline(app):
     app = app("--drain", "5s", "--idle-close", "200ms", "--watch", "0s")
-    with many_kept(app.port, 1) as (client,):
+    with many_kept(app.port, 2) as (client, idle):
+        idle.ask()
         client._socket.sendall(REQUEST[:-2])
         reload = app.start("reload")
         app.wait_phase("settling")
-        with pytest.raises(AssertionError):
-            procs.wait_until(lambda: not client.is_open(), "it's closed", timeout_s=1.5)
+        idle.wait_closed()
+        assert client.is_open()
         client._socket.sendall(REQUEST[-2:])
         assert client._socket.recv(65536).startswith(b"HTTP/1.1 200")
         client.wait_closed()
@@ -135,4 +139,30 @@ def test_of_a_draining_worker_is_told_what_holds_it_and_how_long_it_still_has(ap
             lambda: [s for s in app.slots() if s.get("connections") == 2], "two connections"
         )
     assert reloads.ended(reload)[0] == reloads.DONE
+    app.run.stop()
+
+
+@pytest.mark.parametrize("left_ms", [2400, 1950])
+def test_who_asks_again_at_once_is_served_though_nobody_watched_at_the_deadline(
+    app, spawn, left_ms
+):
+    """These are closed in the last two seconds, at moments that have to be seen."""
+
+    def tardy(at, port):
+        return [apps.PYTHON, apps.copied(SERVERS / "tardy.py", at), port]
+
+    app = app("--drain", "2500ms", "--watch", "0s", "--undo", "off", server=tardy)
+    kept = KeptLoad(spawn, app.port, 20)
+    reload = app.start("reload")
+    procs.wait_until(
+        lambda: [s for s in app.slots() if s.get("connections") and s["left_ms"] < left_ms],
+        "its clients are about to be sent away",
+    )
+    primary = app.family.stop_primary()
+    too_late = time.monotonic() + left_ms / 1000 + 0.1
+    procs.wait_until(lambda: time.monotonic() > too_late, "the deadline passes")
+    os.kill(primary, signal.SIGCONT)
+    assert reloads.ended(reload)[0] == reloads.DONE
+    figures = kept.stop()
+    assert figures["closed_between"] == 20 and not figures["failures"], figures
     app.run.stop()

@@ -56,6 +56,19 @@ def test_without_its_keeper_berth_serves_and_notices_deaths_and_scales_and_stops
     family.end()
 
 
+def test_what_the_keeper_says_is_json_where_all_of_it_is(berth_run, shared, programs):
+    run = berth_run(["-n", 1, "--", programs.hello, clients.free_port()], tier=shared)
+    run.wait_listening(1)
+    family = Family(run)
+    family.kill_primary()
+    line = run.wait_for(event("keeper_says"))[0]
+    assert line.fields["message"].startswith("the primary ended (code 0, signal 9); ports and")
+    assert line.fields["level"] == "warning" and line.fields["ts"].endswith("Z")
+    family.wait_whole(1)
+    family.end()
+    assert not [line for line in run.matching("") if not line.fields], run.output()
+
+
 def test_one_keeper_after_the_other_can_be_killed(berth_run, tier, programs):
     port = clients.free_port()
     run = berth_run(["-n", 2, "--", programs.hello, port], tier=tier)

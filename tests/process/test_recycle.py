@@ -1,5 +1,6 @@
 """Workers that grow, grow old, have served enough or hang, and those that are not started again."""
 
+import concurrent.futures
 import json
 import os
 import re
@@ -217,6 +218,87 @@ def test_a_primary_that_is_killed_while_a_replacement_comes_up_has_it_finished(
     run.stop()
 
 
+def test_a_reloads_canary_is_not_taken_for_the_replacement_that_it_came_before(
+    berth_run, steered, moody, place, programs
+):
+    port = clients.free_port()
+    gate = place / "gate"
+    os.mkfifo(gate)
+    script = f'test ! -e {place}/grown || cat {gate}; exec "$@"'
+    command = ["sh", "-c", script, "sh", *map(str, moody(port))]
+    run = berth_run(["-n", 1, "--max-memory", "100M", "--", *command], tier=steered)
+    run.wait_listening(1)
+    (place / "grown").touch()
+    grown = tell(port, "/grow?150")
+    run.wait_for(event("recycle_begun"), timeout_s=SOON_S)
+    replacement = run.wait_for(event("worker_started"), count=2)[1].fields["pid"]
+    options = ["--canary", "10%", "--watch", "1s"]
+    with concurrent.futures.ThreadPoolExecutor(1) as aside:
+        reload = aside.submit(berth_as, run, programs.berth, "reload", *options)
+        run.wait_for(event("worker_stopped", pid=replacement))
+        run.wait_for(event("worker_started"), count=3)
+        gate.write_text("go\n")
+        done = reload.result()
+    assert done.returncode == 0, done.stdout + run.output()
+    assert not run.matching(lambda line: line.event in ("recycled", "recycle_failed"))
+    assert tell(port, "/") != grown
+    run.stop()
+
+
+def test_a_replacement_whose_place_a_reload_takes_does_not_end_the_reloads_own(
+    berth_run, steered, moody, place, programs
+):
+    port = clients.free_port()
+    gate = place / "gate"
+    os.mkfifo(gate)
+    script = f'test ! -e {place}/grown || {{ cat {gate}; exit 9; }}; exec "$@"'
+    command = ["sh", "-c", script, "sh", *map(str, moody(port))]
+    run = berth_run(["-n", 1, "--max-memory", "100M", "--", *command], tier=steered)
+    run.wait_listening(1)
+    (place / "grown").touch()
+    grown = tell(port, "/grow?150")
+    run.wait_for(event("recycle_begun"), timeout_s=SOON_S)
+    replacement = run.wait_for(event("worker_started"), count=2)[1].fields["pid"]
+    with concurrent.futures.ThreadPoolExecutor(1) as aside:
+        reload = aside.submit(berth_as, run, programs.berth, "reload")
+        run.wait_for(event("worker_stopped", pid=replacement))
+        run.wait_for(event("worker_started"), count=3)
+        gate.write_text("go\n")
+        done = reload.result()
+    assert done.returncode == 6 and "exit code 9" in done.stdout, done.stdout + run.output()
+    run.wait_for(event("recycle_begun"), timeout_s=SOON_S, count=2)
+    assert not run.matching(event("recycle_failed")), run.output()
+    assert tell(port, "/") == grown
+    run.stop()
+
+
+def test_a_restart_of_a_slot_whose_replacement_comes_up_is_done_when_there_is_a_new_worker(
+    berth_run, tier, moody, place, programs
+):
+    port = clients.free_port()
+    gate = place / "gate"
+    os.mkfifo(gate)
+    gate.chmod(0o666)
+    script = f'test ! -e {place}/grown || cat {gate}; exec "$@"'
+    command = ["sh", "-c", script, "sh", *map(str, moody(port))]
+    run = berth_run(["-n", 1, "--max-memory", "100M", "--", *command], tier=tier)
+    run.wait_listening(1)
+    (place / "grown").touch()
+    grown = tell(port, "/grow?150")
+    run.wait_for(event("recycle_begun"), timeout_s=SOON_S)
+    replacement = run.wait_for(event("worker_started"), count=2)[1].fields["pid"]
+    with concurrent.futures.ThreadPoolExecutor(1) as aside:
+        restart = aside.submit(berth_as, run, programs.berth, "restart", 1, "--json")
+        run.wait_for(event("worker_stopped", pid=grown))
+        run.wait_for(event("worker_stopped", pid=replacement))
+        run.wait_for(event("worker_started"), count=3)
+        gate.write_text("go\n")
+        done = restart.result()
+    assert done.returncode == 0, done.stderr + run.output()
+    assert json.loads(done.stdout)["pid"] == tell(port, "/")
+    run.stop()
+
+
 # Workers that hang
 
 
@@ -266,7 +348,7 @@ def test_a_worker_that_stands_still_is_shown_thread_by_thread_and_replaced(
 
 
 def test_a_busy_worker_does_not_hang_and_where_all_stand_still_nobody_does(
-    berth_run, steered, moody, start_load
+    berth_run, steered, moody
 ):
     port = clients.free_port()
     run = berth_run(["-n", 2, "--hang-timeout", "1s", "--", *moody(port)], tier=steered)

@@ -489,6 +489,32 @@ def test_with_few_descriptors_berth_goes_on_with_another_keeper(berth_run, progr
     family.end()
 
 
+MANY_PORTS = """
+import socket, sys, time
+kept = []
+for port in map(int, sys.argv[1:]):
+    kept.append(socket.socket())
+    try:
+        kept[-1].bind(("127.0.0.1", port))
+        kept[-1].listen()
+    except OSError as error:
+        print("bind failed:", error.errno, flush=True)
+        time.sleep(600)
+"""
+
+
+def test_more_ports_than_berth_has_descriptors_for_are_told_with_the_limit(
+    berth_run, place, steered
+):
+    ports = [clients.free_port() for _ in range(60)]
+    program = script(place, "many.py", MANY_PORTS)
+    run = berth_run(["-n", 1, "--", *program, *ports], tier=steered, wrapper=limited_to(100))
+    run.wait_for("bind failed: 24")
+    text = run.wait_for(event("bind_failed"))[0].fields["message"]
+    assert "berth may have 100 files open (ulimit -Hn)" in text
+    run.stop()
+
+
 def test_too_few_descriptors_for_berth_itself_are_a_clear_error(berth_run, programs, tier):
     run = berth_run(
         ["-n", 1, "--", programs.hello, clients.free_port()], tier=tier, wrapper=limited_to(40)

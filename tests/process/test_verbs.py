@@ -149,6 +149,7 @@ def test_events_say_who_asked_for_what(web):
     assert asked["text"] == f"asked to scale to 3, by user {uid} (pid {scale.pid})"
     started = [each for each in events if each["event"] == "worker_started"]
     assert {each["worker"]["slot"] for each in started[:2]} == {1, 2}
+    assert {each["app"] for each in events} == {started[0]["worker"]["app"]}
     assert "asked_by" not in started[0]
     done = web.ask("scale", "+1000")
     assert done.returncode == USAGE

@@ -450,6 +450,7 @@ def test_a_worker_whose_keeper_and_primary_have_died_is_told_as_left_over(
     second = berth_run(["-n", 1, "--listen", port, "--", programs.hello, port], tier=tier)
     assert second.wait() == HELD, second.output()
     assert "left over from berth app shop, which died)" in second.output()
+    assert "`berth why` with this port tells of all that are left" in second.output()
     subprocess.run(["sh", "-c", f"kill {listed}"], check=True)
     for pid in workers:
         procs.wait_until_gone(pid)
@@ -466,6 +467,13 @@ def test_several_processes_of_one_socket_are_all_named_and_the_first_is_the_one_
     ends = [change for change in answer.json["changes"] if change.startswith("end ")]
     assert len(ends) == 1
     assert f"(pid {held.pid})" in ends[0]
+
+
+def test_who_asks_for_a_number_is_not_taken_to_bind_every_address(holder, why):
+    held = holder(listening("127.0.0.1"))
+    changes = why(held.port).json["changes"]
+    assert not [change for change in changes if "instead of all" in change]
+    assert [change for change in changes if change.startswith("a program that binds every address")]
 
 
 @needs_root

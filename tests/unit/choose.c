@@ -30,6 +30,18 @@ static __u32 queue(__u32 berth)
 	return depths[berth];
 }
 
+/* What the program knows of each berth beside its queue. */
+static struct steer_berth berths[STEER_BERTHS_MAX];
+
+static __u32 rank(__u32 berth, const struct choose_scan *scan)
+{
+	const __u32 depth = queue(berth);
+
+	if (scan->policy < STEER_BALANCED || depth == QUEUE_CLOSED)
+		return depth;
+	return choose_rank(&berths[berth], scan->policy, scan->key, depth);
+}
+
 /* Which berth stands at a place: any but its own number. */
 static __u32 berth_at(__u32 place)
 {
@@ -41,6 +53,7 @@ static void open_port(enum steer_policy policy, __u32 n)
 	memset(&port, 0, sizeof(port));
 	memset(depths, 0, sizeof(depths));
 	memset(n_given, 0, sizeof(n_given));
+	memset(berths, 0, sizeof(berths));
 	step_ns = CHOOSE_TURN_MAX_NS;
 	port.policy = policy;
 	port.n_seats = n;
@@ -57,19 +70,27 @@ static __u32 choose_with(__u32 hash, __u32 random)
 {
 	const struct choose_input in = {
 		.hash = hash,
+		.source = hash,
 		.random = random,
 		.now_ns = now_ns += step_ns,
 	};
 	__u32 place;
 
 	n_looked_at = 0;
-	place = choose_seat(&port, &in, queue);
+	place = choose_seat(&port, &in, queue, rank);
 	/* Not ck_assert(): each one is a system call, and we come here a million times. */
 	if (place != CHOOSE_NONE && place >= STEER_SEATS_MAX)
 		ck_abort_msg("place %u does not exist", place);
 	if (place != CHOOSE_NONE)
 		n_given[STEER_SEAT_BERTH(port.seats[place])]++;
+	if (place != CHOOSE_NONE && port.policy == STEER_WEIGHTED)
+		choose_charge(&port, &berths[STEER_SEAT_BERTH(port.seats[place])]);
 	return place;
+}
+
+static struct steer_berth *berth_of(__u32 place)
+{
+	return &berths[berth_at(place)];
 }
 
 static __u32 choose(void)
@@ -283,7 +304,7 @@ END_TEST
 
 START_TEST(without_an_open_berth_no_seat_is_chosen)
 {
-	for (enum steer_policy policy = STEER_ROUND_ROBIN; policy <= STEER_HASH; policy++) {
+	for (enum steer_policy policy = STEER_ROUND_ROBIN; policy <= STEER_WEIGHTED; policy++) {
 		open_port(policy, 0);
 		ck_assert_uint_eq(choose(), CHOOSE_NONE);
 		ck_assert_uint_eq(n_looked_at, 0);
@@ -481,6 +502,220 @@ START_TEST(without_a_canary_nothing_goes_to_one)
 }
 END_TEST
 
+START_TEST(balanced_takes_who_has_fewest_connections)
+{
+	static const __s64 live[] = { 3, 1, 2, 0 };
+
+	open_port(STEER_BALANCED, 4);
+	for (__u32 i = 0; i < 4; i++)
+		berth_of(i)->live = live[i];
+	for (int c = 0; c < 100; c++)
+		ck_assert_uint_eq(choose(), 3);
+}
+END_TEST
+
+START_TEST(balanced_fills_all_alike_with_connections_that_stay)
+{
+	open_port(STEER_BALANCED, 4);
+	for (int c = 0; c < 64; c++)
+		berth_of(choose())->live++;
+	for (__u32 i = 0; i < 4; i++)
+		ck_assert_int_eq(berth_of(i)->live, 16);
+}
+END_TEST
+
+START_TEST(among_as_many_connections_balanced_prefers_an_empty_queue)
+{
+	open_port(STEER_BALANCED, 3);
+	for (__u32 i = 0; i < 3; i++)
+		berth_of(i)->live = 2;
+	set_depth(0, 1);
+	set_depth(2, 2);
+	for (int c = 0; c < 100; c++)
+		ck_assert_uint_eq(choose(), 1);
+}
+END_TEST
+
+START_TEST(a_counter_below_zero_is_no_better_than_none)
+{
+	open_port(STEER_BALANCED, 2);
+	berth_of(0)->live = -5;
+	step_ns = 0;
+	for (__u32 c = 0; c < 2 * CHOOSE_FAVOUR_MAX; c++)
+		(void)choose();
+	ck_assert_uint_eq(given(0), CHOOSE_FAVOUR_MAX);
+	ck_assert_uint_eq(given(1), CHOOSE_FAVOUR_MAX);
+}
+END_TEST
+
+START_TEST(the_favourite_of_idle_workers_is_another_after_so_many_connections)
+{
+	open_port(STEER_BALANCED, 4);
+	step_ns = CHOOSE_PAUSE_NS - 1;
+	for (__u32 c = 0; c < 4 * CHOOSE_FAVOUR_MAX; c++)
+		ck_assert_uint_eq(choose(), c / CHOOSE_FAVOUR_MAX);
+}
+END_TEST
+
+START_TEST(after_a_pause_the_next_worker_is_the_favourite)
+{
+	open_port(STEER_BALANCED, 4);
+	step_ns = CHOOSE_PAUSE_NS;
+	for (__u32 c = 0; c < 40; c++)
+		ck_assert_uint_eq(choose(), c % 4);
+}
+END_TEST
+
+START_TEST(while_the_favourite_is_busy_others_serve_and_it_comes_to_an_end)
+{
+	open_port(STEER_BALANCED, 2);
+	step_ns = 0;
+	berth_of(0)->live = 1;
+	for (__u32 c = 0; c < CHOOSE_FAVOUR_MAX; c++)
+		ck_assert_uint_eq(choose(), 1);
+	berth_of(0)->live = 0;
+	ck_assert_uint_eq(choose(), 1);
+}
+END_TEST
+
+/* Which slot each of many clients has, at @n places that have the slots from 1 on. */
+static void spread_clients(__u32 n, __u32 *ret_slots, size_t n_clients)
+{
+	for (__u32 i = 0; i < n; i++)
+		berth_of(i)->slot = i + 1;
+	for (size_t c = 0; c < n_clients; c++) {
+		__u32 place = choose_with((__u32)c * 256 + 10, 0);
+
+		ret_slots[c] = berth_of(place)->slot;
+	}
+}
+
+#define N_CLIENTS 4000
+
+START_TEST(sticky_leaves_each_address_with_its_slot_and_all_slots_have_as_many)
+{
+	static __u32 slots[N_CLIENTS], again[N_CLIENTS];
+
+	open_port(STEER_STICKY, 5);
+	spread_clients(5, slots, N_CLIENTS);
+	for (__u32 i = 0; i < 5; i++) {
+		ck_assert_uint_gt(given(i), N_CLIENTS / 5 * 9 / 10);
+		ck_assert_uint_lt(given(i), N_CLIENTS / 5 * 11 / 10);
+	}
+	spread_clients(5, again, N_CLIENTS);
+	ck_assert_mem_eq(slots, again, sizeof(slots));
+}
+END_TEST
+
+START_TEST(a_slot_that_comes_or_goes_moves_no_clients_but_its_own)
+{
+	static __u32 four[N_CLIENTS], five[N_CLIENTS];
+	size_t n_moved = 0;
+
+	open_port(STEER_STICKY, 4);
+	spread_clients(4, four, N_CLIENTS);
+	open_port(STEER_STICKY, 5);
+	spread_clients(5, five, N_CLIENTS);
+	for (size_t c = 0; c < N_CLIENTS; c++) {
+		ck_assert(five[c] == four[c] || five[c] == 5);
+		n_moved += five[c] == 5;
+	}
+	ck_assert_uint_gt(n_moved, N_CLIENTS / 5 * 9 / 10);
+	ck_assert_uint_lt(n_moved, N_CLIENTS / 5 * 11 / 10);
+}
+END_TEST
+
+START_TEST(a_stalled_worker_s_clients_go_elsewhere_while_it_is_stalled)
+{
+	static __u32 before[N_CLIENTS], during[N_CLIENTS], after[N_CLIENTS];
+
+	open_port(STEER_STICKY, 4);
+	spread_clients(4, before, N_CLIENTS);
+	set_depth(2, CHOOSE_STALLED_QUEUE);
+	spread_clients(4, during, N_CLIENTS);
+	for (size_t c = 0; c < N_CLIENTS; c++)
+		ck_assert(before[c] == 3 ? during[c] != 3 : during[c] == before[c]);
+	set_depth(2, CHOOSE_STALLED_QUEUE - 1);
+	spread_clients(4, after, N_CLIENTS);
+	ck_assert_mem_eq(before, after, sizeof(before));
+}
+END_TEST
+
+START_TEST(where_all_are_stalled_sticky_is_as_if_none_were)
+{
+	static __u32 before[N_CLIENTS], during[N_CLIENTS];
+
+	open_port(STEER_STICKY, 3);
+	spread_clients(3, before, N_CLIENTS);
+	for (__u32 i = 0; i < 3; i++)
+		set_depth(i, CHOOSE_STALLED_QUEUE + i);
+	spread_clients(3, during, N_CLIENTS);
+	ck_assert_mem_eq(before, during, sizeof(before));
+}
+END_TEST
+
+static void open_weighted(const __u32 *weights, __u32 n)
+{
+	open_port(STEER_WEIGHTED, n);
+	for (__u32 i = 0; i < n; i++)
+		berth_of(i)->weight = weights[i];
+}
+
+START_TEST(weighted_gives_to_each_by_its_weight)
+{
+	static const __u32 weights[] = { 5, 3, 1, 1 };
+
+	open_weighted(weights, 4);
+	for (int c = 0; c < 1000; c++)
+		(void)choose();
+	for (__u32 i = 0; i < 4; i++) {
+		ck_assert_uint_ge(given(i), weights[i] * 100 - 2);
+		ck_assert_uint_le(given(i), weights[i] * 100 + 2);
+	}
+}
+END_TEST
+
+START_TEST(one_that_was_away_does_not_make_up_for_it)
+{
+	static const __u32 weights[] = { 1, 1, 1 };
+
+	open_weighted(weights, 3);
+	set_depth(0, QUEUE_CLOSED);
+	for (int c = 0; c < 1000; c++)
+		(void)choose();
+	ck_assert_uint_eq(given(0), 0);
+	set_depth(0, 0);
+	for (int c = 0; c < 300; c++)
+		(void)choose();
+	ck_assert_uint_ge(given(0), 99);
+	ck_assert_uint_le(given(0), 102);
+}
+END_TEST
+
+START_TEST(weighted_goes_on_past_the_end_of_its_counters)
+{
+	static const __u32 weights[] = { 2, 1 };
+
+	open_weighted(weights, 2);
+	port.turn = UINT32_MAX - 3 * CHOOSE_STRIDE;
+	for (int c = 0; c < 3000; c++)
+		(void)choose();
+	ck_assert_uint_ge(given(0), 1998);
+	ck_assert_uint_le(given(0), 2002);
+}
+END_TEST
+
+START_TEST(weighted_passes_over_a_stalled_worker)
+{
+	static const __u32 weights[] = { 9, 1, 1 };
+
+	open_weighted(weights, 3);
+	set_depth(0, CHOOSE_STALLED_QUEUE);
+	for (int c = 0; c < 100; c++)
+		ck_assert_uint_ne(choose(), 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -510,6 +745,21 @@ int main(void)
 		a_hash_whose_berth_is_closed_goes_to_the_next_open_one,
 		a_canary_has_its_share_of_all_connections_and_no_more,
 		without_a_canary_nothing_goes_to_one,
+		balanced_takes_who_has_fewest_connections,
+		balanced_fills_all_alike_with_connections_that_stay,
+		among_as_many_connections_balanced_prefers_an_empty_queue,
+		a_counter_below_zero_is_no_better_than_none,
+		the_favourite_of_idle_workers_is_another_after_so_many_connections,
+		after_a_pause_the_next_worker_is_the_favourite,
+		while_the_favourite_is_busy_others_serve_and_it_comes_to_an_end,
+		sticky_leaves_each_address_with_its_slot_and_all_slots_have_as_many,
+		a_slot_that_comes_or_goes_moves_no_clients_but_its_own,
+		a_stalled_worker_s_clients_go_elsewhere_while_it_is_stalled,
+		where_all_are_stalled_sticky_is_as_if_none_were,
+		weighted_gives_to_each_by_its_weight,
+		one_that_was_away_does_not_make_up_for_it,
+		weighted_goes_on_past_the_end_of_its_counters,
+		weighted_passes_over_a_stalled_worker,
 	};
 
 	return RUN_SUITE("choose", tests);

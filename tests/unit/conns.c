@@ -270,6 +270,75 @@ START_TEST(a_process_that_we_may_not_look_into_is_told_from_one_that_is_gone)
 }
 END_TEST
 
+/* Looks at it alone until it is as @is wants it. */
+static void await_alone(struct conn *conn, conn_test *is)
+{
+	int64_t end_ms = clock_ms() + DEADLINE_MS;
+
+	while (!is(&conn->info)) {
+		ck_assert_msg(clock_ms() < end_ms, "it did not get there");
+		(void)poll(NULL, 0, 1);
+		ck_assert_int_eq(conn_look(conn, clock_ms()), 0);
+	}
+}
+
+START_TEST(one_that_is_known_is_seen_alone_as_a_look_at_all_sees_it)
+{
+	struct conn_server s = conn_server("127.0.0.1");
+	struct conns *c = conns_new();
+	int fd;
+	own_fd client = connect_and_accept(&s, &fd);
+	struct conn *conn = look_at_one(c, &s);
+	struct conn alone;
+
+	ask(client);
+	await_alone(conn, has_unread);
+	ck_assert_uint_eq(conn->info.n_unread, 9);
+	ck_assert_int_eq(tell(&s, DO_READ, fd), 9);
+	ck_assert_int_eq(tell(&s, DO_ANSWER, fd), strlen(ANSWER));
+	await_alone(conn, is_acked);
+	alone = *conn;
+	conn = look_at_one(c, &s);
+	ck_assert_int_eq(conn->info.state, alone.info.state);
+	ck_assert_uint_eq(conn->info.n_received, alone.info.n_received);
+	ck_assert_uint_eq(conn->info.n_acked, alone.info.n_acked);
+	ck_assert_uint_eq(conn->info.n_unread, alone.info.n_unread);
+	ck_assert_uint_eq(conn->info.segment_max, alone.info.segment_max);
+	ck_assert_int_eq(conn->same_since_ms, alone.same_since_ms);
+	ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+	await_alone(conn, is_peer_done);
+	ck_assert_int_eq(tell(&s, DO_CLOSE, fd), 0);
+	ck_assert_int_eq(conn_look(conn, clock_ms()), -ESRCH);
+	conns_free(c);
+	conn_server_end(&s);
+}
+END_TEST
+
+START_TEST(what_is_the_same_is_so_since_the_end_of_the_first_look_at_it)
+{
+	struct conn_server s = conn_server("127.0.0.1");
+	struct conns *c = conns_new();
+	int fd;
+	own_fd client = connect_and_accept(&s, &fd);
+	struct conn *conn = look_at_one(c, &s);
+	const int64_t since_ms = conn->same_since_ms;
+
+	ck_assert_int_eq(conn_look(conn, since_ms - 5), 0); /* as if it had begun before */
+	ck_assert_uint_eq(conn->info.same_ms, 0);
+	ck_assert_int_eq(conn_look(conn, since_ms + 70), 0);
+	ck_assert_uint_eq(conn->info.same_ms, 70);
+	ck_assert_int_eq(conns_look(c, &s.addr, 1, since_ms + 90), 0);
+	conn = look_at_one(c, &s);
+	ck_assert_int_eq(conn->same_since_ms, since_ms);
+	ask(client);
+	await_alone(conn, has_unread);
+	ck_assert_int_ge(conn->same_since_ms, since_ms);
+	ck_assert_uint_eq(conn->info.same_ms, 0);
+	conns_free(c);
+	conn_server_end(&s);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -282,6 +351,8 @@ int main(void)
 		more_ports_than_one_filter_has_room_for_are_found,
 		only_what_a_process_has_open_is_claimed_for_it_and_stays_so,
 		a_process_that_we_may_not_look_into_is_told_from_one_that_is_gone,
+		one_that_is_known_is_seen_alone_as_a_look_at_all_sees_it,
+		what_is_the_same_is_so_since_the_end_of_the_first_look_at_it,
 	};
 
 	return RUN_SUITE("conns", tests);

@@ -208,6 +208,29 @@ START_TEST(a_restart_names_slots_or_none)
 }
 END_TEST
 
+START_TEST(a_drain_names_one_slot)
+{
+	static const char *const wrong[] = {
+		"",
+		"{}",
+		"[1]",
+		"{\"slot\": 0}",
+		"{\"slot\": 1001}",
+		"{\"slot\": \"1\"}",
+		"{\"slot\": 1, \"x\": 1}",
+		"{\"slots\": [1]}",
+	};
+	struct control_drain drain;
+	char text[CONTROL_TEXT_MAX];
+
+	ck_assert(requests_read_drain(span_of("{\"slot\": 1000}"), &drain, text));
+	ck_assert_uint_eq(drain.slot, 1000);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(!requests_read_drain(span_of(wrong[i]), &drain, text), "%s",
+			      wrong[i]);
+}
+END_TEST
+
 START_TEST(a_kill_names_a_slot_and_a_signal)
 {
 	static const char *const wrong[] = {
@@ -218,6 +241,8 @@ START_TEST(a_kill_names_a_slot_and_a_signal)
 		"{\"slot\": 0, \"signal\": 1}",
 		"{\"slot\": 1, \"signal\": 0}",
 		"{\"slot\": 1, \"signal\": 65}",
+		"{\"slot\": 1, \"signal\": 32}",
+		"{\"slot\": 1, \"signal\": 33}",
 		"{\"slot\": 1, \"signal\": \"TERM\"}",
 		"{\"slot\": 1, \"signal\": 1, \"x\": 1}",
 	};
@@ -227,6 +252,8 @@ START_TEST(a_kill_names_a_slot_and_a_signal)
 	ck_assert(requests_read_kill(span_of("{\"slot\": 4, \"signal\": 15}"), &kill, text));
 	ck_assert_uint_eq(kill.slot, 4);
 	ck_assert_int_eq(kill.signal, 15);
+	ck_assert(requests_read_kill(span_of("{\"slot\": 4, \"signal\": 34}"), &kill, text));
+	ck_assert(requests_read_kill(span_of("{\"slot\": 4, \"signal\": 31}"), &kill, text));
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		ck_assert_msg(!requests_read_kill(span_of(wrong[i]), &kill, text), "%s", wrong[i]);
 }
@@ -244,6 +271,7 @@ int main(void)
 		no_other_query_is_understood,
 		a_stop_is_graceful_or_now,
 		a_restart_names_slots_or_none,
+		a_drain_names_one_slot,
 		a_kill_names_a_slot_and_a_signal,
 	};
 

@@ -70,11 +70,22 @@ START_TEST(who_may_only_read_changes_nothing)
 }
 END_TEST
 
+START_TEST(whatever_can_be_got_can_be_asked_for_its_header)
+{
+	const struct route *route = NULL;
+
+	ck_assert_int_eq(routes_find("HEAD", "/v1/app", ROUTES_READ, &route), ROUTES_FOUND);
+	ck_assert_str_eq(route->method, "GET");
+	ck_assert_int_eq(routes_find("HEAD", "/v1/app/scale", ROUTES_READ, &route),
+			 ROUTES_NO_METHOD);
+}
+END_TEST
+
 START_TEST(the_methods_of_a_path_are_listed)
 {
 	char allow[ROUTES_ALLOW_MAX];
 
-	ck_assert_str_eq(routes_allow("/v1/upgrade", allow), "GET, POST");
+	ck_assert_str_eq(routes_allow("/v1/upgrade", allow), "HEAD, GET, POST");
 	ck_assert_str_eq(routes_allow("/v1/app/scale", allow), "POST");
 	ck_assert_str_eq(routes_allow("/", allow), "");
 }
@@ -121,6 +132,7 @@ int main(void)
 		where_a_path_has_a_word_of_its_own_that_is_found,
 		whatever_is_not_in_the_table_is_not_found,
 		who_may_only_read_changes_nothing,
+		whatever_can_be_got_can_be_asked_for_its_header,
 		the_methods_of_a_path_are_listed,
 		the_document_has_every_route_with_its_right_and_no_other,
 	};

@@ -108,6 +108,26 @@ START_TEST(a_socket_removes_its_own_file_and_no_later_one)
 }
 END_TEST
 
+START_TEST(a_socket_whose_file_has_gone_or_is_anothers_is_not_at_its_place)
+{
+	char path[CONTROL_PATH_MAX];
+	int first = NO_FD, second = NO_FD;
+
+	begin();
+	ck_assert_int_eq(control_socket_open("web", &first, path), 0);
+	ck_assert(control_socket_is_at(path, first));
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert(!control_socket_is_at(path, first));
+	ck_assert_int_eq(control_socket_open("web", &second, path), 0);
+	ck_assert(!control_socket_is_at(path, first));
+	ck_assert(control_socket_is_at(path, second));
+	control_socket_remove(path, second);
+	drop_fd(&first);
+	drop_fd(&second);
+	end(path);
+}
+END_TEST
+
 START_TEST(a_directory_that_others_may_change_is_refused)
 {
 	char path[CONTROL_PATH_MAX] = "";
@@ -162,6 +182,7 @@ int main(void)
 		a_socket_that_was_left_behind_is_replaced_and_a_live_one_is_not,
 		another_file_in_its_place_stays,
 		a_socket_removes_its_own_file_and_no_later_one,
+		a_socket_whose_file_has_gone_or_is_anothers_is_not_at_its_place,
 		a_directory_that_others_may_change_is_refused,
 		without_a_place_for_the_directory_there_is_no_socket,
 		clients_look_in_the_directory_of_the_user_and_in_that_of_root,

@@ -44,6 +44,22 @@ START_TEST(events_come_in_the_order_of_their_numbers)
 }
 END_TEST
 
+START_TEST(a_number_beyond_the_last_is_taken_for_the_last)
+{
+	struct event event;
+	uint64_t n_lost, after = events_reach(&ring, 1000);
+
+	ck_assert_uint_eq(after, 0);
+	note("one");
+	ck_assert(!events_next(&ring, 1000, &event, &n_lost));
+	ck_assert(events_next(&ring, after, &event, &n_lost));
+	ck_assert_uint_eq(event.number, 1);
+	ck_assert_uint_eq(events_reach(&ring, UINT64_MAX), 1);
+	ck_assert_uint_eq(events_reach(&ring, 1), 1);
+	ck_assert_uint_eq(events_reach(&ring, 0), 0);
+}
+END_TEST
+
 START_TEST(what_is_not_kept_any_more_is_counted)
 {
 	struct event event;
@@ -115,6 +131,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		events_come_in_the_order_of_their_numbers,
+		a_number_beyond_the_last_is_taken_for_the_last,
 		what_is_not_kept_any_more_is_counted,
 		one_that_was_being_written_when_its_writer_died_is_none,
 		memory_that_others_have_left_is_not_trusted,

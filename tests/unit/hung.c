@@ -258,6 +258,34 @@ START_TEST(looks_are_many_for_the_patience_and_never_too_near)
 }
 END_TEST
 
+START_TEST(where_nobody_has_ever_come_for_anything_the_first_of_them_is_mute)
+{
+	struct model m = model_of(3);
+
+	ck_assert_uint_eq(watch(&m, all_stand_still), HUNG_NOBODY);
+	ck_assert_uint_ne(hung_mute(&m.watch, PATIENCE_MS, m.now_ms), HUNG_NOBODY);
+	ck_assert_uint_eq(hung_mute(&m.watch, 3 * PATIENCE_MS, m.now_ms), HUNG_NOBODY);
+}
+END_TEST
+
+static void one_came_once(struct model *m, unsigned k)
+{
+	if (k == 0)
+		come(m, 0, 3);
+	if (k == 4)
+		take(m, 0, 1);
+}
+
+START_TEST(who_has_come_for_one_is_not_mute_however_long_the_next_waits)
+{
+	struct model m = model_of(1);
+
+	ck_assert_uint_eq(watch(&m, one_came_once), HUNG_NOBODY);
+	ck_assert_uint_eq(m.now[0].n_queued, 2);
+	ck_assert_uint_eq(hung_mute(&m.watch, PATIENCE_MS, m.now_ms), HUNG_NOBODY);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -274,6 +302,8 @@ int main(void)
 		what_has_been_forgotten_gets_all_of_the_patience_again,
 		berths_that_close_are_forgotten_and_too_many_are_passed_over,
 		looks_are_many_for_the_patience_and_never_too_near,
+		where_nobody_has_ever_come_for_anything_the_first_of_them_is_mute,
+		who_has_come_for_one_is_not_mute_however_long_the_next_waits,
 	};
 
 	return RUN_SUITE("hung", tests);

@@ -33,6 +33,18 @@ START_TEST(a_duration_is_in_seconds_unless_it_says_otherwise)
 }
 END_TEST
 
+START_TEST(a_duration_may_have_decimals_down_to_a_millisecond)
+{
+	ck_assert_int_eq(duration("0.05"), 50);
+	ck_assert_int_eq(duration("1.5s"), 1500);
+	ck_assert_int_eq(duration("1.500000000s"), 1500);
+	ck_assert_int_eq(duration("0.001s"), 1);
+	ck_assert_int_eq(duration("2.25m"), 135000);
+	ck_assert_int_eq(duration("3.0ms"), 3);
+	ck_assert_int_eq(duration("2147482.999"), 2147482999);
+}
+END_TEST
+
 START_TEST(whatever_else_is_no_duration)
 {
 	static const char *const texts[] = {
@@ -40,7 +52,15 @@ START_TEST(whatever_else_is_no_duration)
 		"s",
 		"ms",
 		"-1",
-		"1.5s",
+		"1.",
+		".5",
+		"1.s",
+		"1.5.5",
+		"0.0005",
+		"0.5ms",
+		"0.0000000001m",
+		"2147483647.5ms",
+		"2147483.9",
 		"1h",
 		"30 s",
 		"1S",
@@ -98,6 +118,7 @@ int main(void)
 	int n_failed;
 
 	tcase_add_test(tcase, a_duration_is_in_seconds_unless_it_says_otherwise);
+	tcase_add_test(tcase, a_duration_may_have_decimals_down_to_a_millisecond);
 	tcase_add_test(tcase, whatever_else_is_no_duration);
 	tcase_add_test(tcase, a_signal_has_a_name_or_a_number);
 	tcase_add_test(tcase, whatever_else_is_no_signal);

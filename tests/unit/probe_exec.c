@@ -2,6 +2,7 @@
  * Probes by a command: how it ends, what it knows, and that nothing of it is left.
  */
 #include <check.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,6 +18,19 @@
 #define DEADLINE_MS 5000 /* for what happens at once */
 
 static struct stage st;
+
+static unsigned start_that_fails; /* the first, the second; 0: none */
+
+/* Stands before libuv's. */
+int uv_poll_start(uv_poll_t *handle, int events, uv_poll_cb callback)
+{
+	int (*libuvs)(uv_poll_t *, int, uv_poll_cb) = NULL;
+
+	if (start_that_fails && --start_that_fails == 0)
+		return UV_ENOMEM;
+	*(void **)&libuvs = dlsym(RTLD_NEXT, "uv_poll_start");
+	return libuvs(handle, events, callback);
+}
 
 static void init(const char *probe)
 {
@@ -51,6 +65,19 @@ static pid_t pid_said(const char *before)
 	ck_assert_int_eq(strncmp(st.text, before, strlen(before)), 0);
 	return (pid_t)strtol(st.text + strlen(before), NULL, 10);
 }
+
+START_TEST(one_that_cannot_be_watched_leaves_nothing)
+{
+	for (unsigned n = 1; n <= 2; n++) {
+		init("exec:sleep 1000");
+		start_that_fails = n;
+		ck_assert_int_eq(probe_start(&st.request, &st.run), UV_ENOMEM);
+		ck_assert_int_gt(waitpid(-1, NULL, 0), 0); /* it was killed, and is the keeper's */
+		stage_end(&st);
+		ck_assert_uint_eq(st.n_done, 0);
+	}
+}
+END_TEST
 
 START_TEST(exit_code_0_passes)
 {
@@ -173,6 +200,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
+		one_that_cannot_be_watched_leaves_nothing,
 		exit_code_0_passes,
 		another_exit_code_fails_with_the_last_line,
 		a_command_that_is_missing_says_so,

@@ -14,6 +14,16 @@ static const struct recycle_limits all = {
 	.n_connections = 1000,
 };
 
+/* Why this one is due. */
+static enum recycle_reason judge(const struct recycle_limits *limits,
+				 const struct recycle_reading *r)
+{
+	enum recycle_reason reason = RECYCLE_NONE;
+
+	(void)recycle_next(limits, r, 1, &reason);
+	return reason;
+}
+
 START_TEST(a_limit_is_a_tenth_more_or_less_and_the_same_for_the_same_run)
 {
 	uint64_t low = UINT64_MAX, high = 0;
@@ -58,7 +68,7 @@ START_TEST(nobody_is_due_where_there_is_no_limit)
 	const struct recycle_reading huge = { 1, UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	enum recycle_reason reason;
 
-	ck_assert_int_eq(recycle_judge(&none, &huge), RECYCLE_NONE);
+	ck_assert_int_eq(judge(&none, &huge), RECYCLE_NONE);
 	ck_assert_uint_eq(recycle_next(&none, &huge, 1, &reason), 1);
 	ck_assert(recycle_due_ms(&none, &huge, 1) == RECYCLE_NEVER_MS);
 }
@@ -68,13 +78,13 @@ START_TEST(each_limit_is_a_reason_of_its_own)
 {
 	struct recycle_reading r = { .run = 1 };
 
-	ck_assert_int_eq(recycle_judge(&all, &r), RECYCLE_NONE);
+	ck_assert_int_eq(judge(&all, &r), RECYCLE_NONE);
 	r = (struct recycle_reading){ .run = 1, .age_ms = 2 * HOUR };
-	ck_assert_int_eq(recycle_judge(&all, &r), RECYCLE_AGE);
+	ck_assert_int_eq(judge(&all, &r), RECYCLE_AGE);
 	r = (struct recycle_reading){ .run = 1, .memory_bytes = 1024 * MIB };
-	ck_assert_int_eq(recycle_judge(&all, &r), RECYCLE_MEMORY);
+	ck_assert_int_eq(judge(&all, &r), RECYCLE_MEMORY);
 	r = (struct recycle_reading){ .run = 1, .n_connections = 2000 };
-	ck_assert_int_eq(recycle_judge(&all, &r), RECYCLE_CONNECTIONS);
+	ck_assert_int_eq(judge(&all, &r), RECYCLE_CONNECTIONS);
 }
 END_TEST
 
@@ -84,9 +94,9 @@ START_TEST(a_worker_is_due_at_its_own_limit_and_not_before)
 		struct recycle_reading r = { .run = run };
 
 		r.n_connections = recycle_limit(1000, run, RECYCLE_CONNECTIONS) - 1;
-		ck_assert_int_eq(recycle_judge(&all, &r), RECYCLE_NONE);
+		ck_assert_int_eq(judge(&all, &r), RECYCLE_NONE);
 		r.n_connections++;
-		ck_assert_int_eq(recycle_judge(&all, &r), RECYCLE_CONNECTIONS);
+		ck_assert_int_eq(judge(&all, &r), RECYCLE_CONNECTIONS);
 	}
 }
 END_TEST
@@ -141,6 +151,26 @@ START_TEST(a_limit_that_is_reached_soon_makes_the_next_one_wait)
 }
 END_TEST
 
+START_TEST(one_that_hangs_and_an_order_do_not_wait_for_what_has_failed_before)
+{
+	ck_assert(recycle_can_wait(RECYCLE_MEMORY));
+	ck_assert(recycle_can_wait(RECYCLE_AGE));
+	ck_assert(recycle_can_wait(RECYCLE_CONNECTIONS));
+	ck_assert(!recycle_can_wait(RECYCLE_HUNG));
+	ck_assert(!recycle_can_wait(RECYCLE_ASKED));
+}
+END_TEST
+
+START_TEST(one_that_starts_and_has_no_time_left_to_become_ready_is_late)
+{
+	ck_assert(recycle_is_late(WORKER_STARTING, 0, 60000));
+	ck_assert(!recycle_is_late(WORKER_STARTING, 1, 60000)); /* its timer will say so */
+	ck_assert(!recycle_is_late(WORKER_STARTING, 0, 0));
+	ck_assert(!recycle_is_late(WORKER_READY, 0, 60000));
+	ck_assert(!recycle_is_late(WORKER_BACKOFF, 0, 60000)); /* it was cut off, and tries again */
+}
+END_TEST
+
 START_TEST(each_reason_has_words)
 {
 	for (int i = 0; i < RECYCLE_REASONS; i++)
@@ -161,6 +191,8 @@ int main(void)
 		the_next_age_limit_tells_when_to_look_again,
 		pauses_behind_failures_grow_and_end_growing,
 		a_limit_that_is_reached_soon_makes_the_next_one_wait,
+		one_that_hangs_and_an_order_do_not_wait_for_what_has_failed_before,
+		one_that_starts_and_has_no_time_left_to_become_ready_is_late,
 		each_reason_has_words,
 	};
 

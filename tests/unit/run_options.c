@@ -227,8 +227,8 @@ START_TEST(a_wrong_value_is_named_with_the_way_out)
 {
 	assert_wrong("-n|0|--|x", "-n must be a number from 1 to 1000, or auto, not '0'");
 	assert_wrong("-n|1001|--|x", "-n must be a number from 1 to 1000, or auto, not '1001'");
-	assert_wrong("--policy|rr|--|x",
-		     "there is no policy 'rr': choose round-robin, random-two, hash or shared");
+	assert_wrong("--policy|rr|--|x", "there is no policy 'rr': choose round-robin, random-two, "
+					 "hash, balanced, sticky, weighted or shared");
 	assert_wrong("--mode|fast|--|x", "there is no mode 'fast': choose auto, steered or shared");
 	assert_wrong("--name|Web|--|x", "the name 'Web' must be 1 to 63 of a-z, 0-9, '.', '_' and "
 					"'-', and not begin with '.' or '-'");

@@ -42,6 +42,14 @@ static struct state_port ports[N_PORTS];
 static struct state_berth berths[N_BERTHS];
 static struct state sample;
 
+/* What a test has made of them. */
+static struct {
+	struct state_app app;
+	struct state_worker workers[N_WORKERS];
+	struct state_port ports[N_PORTS];
+	struct state_berth berths[N_BERTHS];
+} spoilt;
+
 /* Each field of a record has bytes of its own. */
 static void fill(void *records, size_t size)
 {
@@ -65,6 +73,7 @@ static void make_sample(void)
 	sample.app.reload.phase = ROLLOUT_PHASES - 1;
 	sample.app.reload.canary_percent = sample.app.reload.next_canary_percent = 99;
 	sample.app.reload.message[STATE_RELOAD_TEXT_MAX - 1] = '\0';
+	sample.app.drain.message[STATE_RELOAD_TEXT_MAX - 1] = '\0';
 	for (uint32_t i = 0; i < N_WORKERS; i++) {
 		workers[i].slot = APP_WORKERS_MAX - i;
 		workers[i].state = WORKER_STATES - 1 - i;
@@ -165,12 +174,32 @@ static void assert_refused(const void *blob, size_t size, int error, const char 
 	ck_assert_mem_eq(&s, &before, sizeof(s));
 }
 
-/* Of a sample that a test has spoilt; it is good again afterwards. */
+/* The records as they are now, into a blob of as many good ones. */
+static void overwrite(void *blob)
+{
+	char *at = (char *)blob + sizeof(struct head);
+
+	at = (char *)mempcpy(at, &spoilt.app, sizeof(spoilt.app));
+	at = (char *)mempcpy(at, spoilt.workers, sizeof(workers));
+	at = (char *)mempcpy(at, spoilt.ports, sizeof(ports));
+	(void)mempcpy(at, spoilt.berths, sizeof(berths));
+}
+
+/* Of a sample that a test has spoilt; it is good again afterwards. Nobody writes such a one. */
 static void assert_contradicts_itself(void)
 {
 	own_free void *blob = NULL;
-	size_t size = write_sample(&blob);
+	size_t size;
 
+	ck_assert(!state_can_be_read(&sample));
+	ck_assert_uint_eq(state_write(&sample, &blob), 0);
+	spoilt.app = sample.app;
+	memcpy(spoilt.workers, workers, sizeof(workers));
+	memcpy(spoilt.ports, ports, sizeof(ports));
+	memcpy(spoilt.berths, berths, sizeof(berths));
+	make_sample();
+	size = write_sample(&blob);
+	overwrite(blob);
 	assert_refused(blob, size, -EINVAL, "the state is damaged: it contradicts itself");
 	make_sample();
 }
@@ -393,6 +422,30 @@ static void write_seed(const char *name, const void *bytes, size_t size)
 	ck_assert_int_eq(fclose(file), 0);
 }
 
+START_TEST(more_workers_than_are_read_are_not_written)
+{
+	own_free void *blob = NULL;
+	const size_t n_max = STATE_WORKERS_MAX;
+	own_free struct state_worker *many = calloc(n_max + 1, sizeof(*many));
+	struct state s;
+	size_t size;
+
+	ck_assert_ptr_nonnull(many);
+	for (size_t i = 0; i <= n_max; i++) {
+		many[i].slot = 1;
+		many[i].role = WORKER_LEAVING;
+	}
+	sample.workers = many;
+	sample.n_workers = n_max + 1;
+	ck_assert_uint_eq(state_write(&sample, &blob), 0);
+	sample.n_workers = n_max;
+	size = write_sample(&blob);
+	ck_assert_int_eq(read_blob(blob, size, &s), 0);
+	ck_assert_uint_eq(s.n_workers, n_max);
+	state_done(&s);
+}
+END_TEST
+
 START_TEST(seeds_are_written)
 {
 	static const int longer[SECTIONS] = { 8, 16, 24, 4 };
@@ -431,6 +484,7 @@ int main(int argc, char **argv)
 		ports_that_cannot_be_are_refused,
 		addresses_that_cannot_be_are_refused,
 		berths_that_cannot_be_are_refused,
+		more_workers_than_are_read_are_not_written,
 	};
 	const TTest *const writers[] = { seeds_are_written };
 

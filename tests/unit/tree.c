@@ -246,6 +246,41 @@ START_TEST(all_of_a_tree_is_found_when_its_leader_is_gone_and_we_do_not_know_it)
 }
 END_TEST
 
+static bool has(const struct tree *t, pid_t pid)
+{
+	struct tree_line line;
+
+	tree_climb(pid, &line);
+	return tree_has(t, &line);
+}
+
+START_TEST(each_of_a_tree_is_told_by_its_ancestors)
+{
+	struct grown ours, others;
+	struct tree t, theirs;
+
+	start("all", SIGN, &ours);
+	start("all", OTHER_SIGN, &others);
+	t = tree_of(&ours);
+	theirs = tree_of(&others);
+	theirs.sign = OTHER_SIGN;
+	for (int i = LEADER; i < KINDS; i++) {
+		ck_assert_msg(has(&t, ours.pids[i]), "kind %d", i);
+		ck_assert(!has(&t, others.pids[i]));
+		ck_assert(!has(&theirs, ours.pids[i]));
+	}
+	ck_assert(!has(&t, getpid()) && !has(&t, getppid()) && !has(&t, 1));
+	(void)end_leader(&ours);
+	ck_assert(!has(&t, ours.pids[LEADER]));
+	t.is_reaped = true;
+	for (int i = CHILD; i < KINDS; i++)
+		ck_assert_msg(has(&t, ours.pids[i]), "kind %d", i);
+	ck_assert_int_eq(tree_signal(&t, SIGKILL), ALL);
+	ck_assert_int_eq(tree_signal(&theirs, SIGKILL), ALL);
+	(void)end_leader(&others);
+}
+END_TEST
+
 START_TEST(the_dead_are_not_counted)
 {
 	struct grown g;
@@ -397,6 +432,7 @@ int main(int argc, char **argv)
 		all_of_a_tree_is_found_when_its_leader_is_gone,
 		all_of_a_tree_is_found_when_its_leader_is_not_yet_reaped,
 		all_of_a_tree_is_found_when_its_leader_is_gone_and_we_do_not_know_it,
+		each_of_a_tree_is_told_by_its_ancestors,
 		the_dead_are_not_counted,
 		a_signal_that_is_none_only_counts,
 		all_of_a_tree_is_found_by_its_mark_alone,

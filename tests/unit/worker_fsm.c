@@ -15,8 +15,8 @@ static enum worker_state after(enum worker_state state, const enum worker_event 
 	for (size_t i = 0; i < n; i++) {
 		struct worker_step step = worker_fsm_step(state, events[i]);
 
-		ck_assert_msg(step.act != ACT_REFUSED, "%s: %s", worker_state_text(state),
-			      worker_event_text(events[i]));
+		ck_assert_msg(step.act != ACT_REFUSED, "%s: event %d", worker_state_text(state),
+			      (int)events[i]);
 		state = step.next;
 	}
 	return state;
@@ -31,8 +31,8 @@ static void assert_step(enum worker_state state, enum worker_event event, enum w
 {
 	struct worker_step step = worker_fsm_step(state, event);
 
-	ck_assert_msg(step.act == act && step.next == next, "%s: %s -> %s, %s",
-		      worker_state_text(state), worker_event_text(event), worker_act_text(step.act),
+	ck_assert_msg(step.act == act && step.next == next, "%s: event %d -> act %d, %s",
+		      worker_state_text(state), (int)event, (int)step.act,
 		      worker_state_text(step.next));
 }
 
@@ -158,7 +158,7 @@ static bool is_impossible(enum worker_state state, enum worker_event event)
 	case EV_TREE_GONE: return !is_ending && state != WORKER_CLEARING;
 	case EV_TIMER:
 		return state != WORKER_BACKOFF && state != WORKER_STOPPING &&
-		       state != WORKER_STARTING && !is_leaving;
+		       state != WORKER_STARTING && state != WORKER_KILLING && !is_leaving;
 	case EV_DRAIN: return state != WORKER_READY;
 	case EV_FREEZE: return state != WORKER_DRAINING;
 	case EV_RESUME: return !is_leaving;
@@ -191,6 +191,7 @@ static bool suits(enum worker_state state, struct worker_step step)
 	case ACT_FREEZE: return step.next == WORKER_FROZEN;
 	case ACT_RESUME: return step.next == WORKER_READY;
 	case ACT_STAY_EMPTY: return step.next == WORKER_ENDED && state == WORKER_BACKOFF;
+	case ACT_NOTE_STUCK: return step.next == state && state == WORKER_KILLING;
 	}
 	return false;
 }
@@ -226,7 +227,7 @@ START_TEST(every_cell_is_right_for_its_state_and_event)
 
 			ck_assert_msg((step.act == ACT_REFUSED) == is_impossible(state, event) &&
 					      suits(state, step) && enters_rightly(state, step),
-				      "%s: %s", worker_state_text(state), worker_event_text(event));
+				      "%s: event %d", worker_state_text(state), e);
 		}
 	}
 }
@@ -281,14 +282,10 @@ START_TEST(every_state_can_be_reached)
 }
 END_TEST
 
-START_TEST(every_state_event_and_act_has_a_word)
+START_TEST(every_state_has_a_word)
 {
 	for (int i = 0; i < WORKER_STATES; i++)
 		ck_assert_uint_gt(strlen(worker_state_text((enum worker_state)i)), 0);
-	for (int i = 0; i < WORKER_EVENTS; i++)
-		ck_assert_uint_gt(strlen(worker_event_text((enum worker_event)i)), 0);
-	for (int i = 0; i < WORKER_ACTS; i++)
-		ck_assert_uint_gt(strlen(worker_act_text((enum worker_act)i)), 0);
 }
 END_TEST
 
@@ -313,7 +310,7 @@ int main(void)
 		no_slot_that_is_gone_ever_comes_back,
 		from_every_state_a_stop_ends_in_an_empty_slot,
 		every_state_can_be_reached,
-		every_state_event_and_act_has_a_word,
+		every_state_has_a_word,
 	};
 	TCase *tcase = tcase_create("worker_fsm");
 	Suite *suite = suite_create("worker_fsm");
