@@ -139,11 +139,11 @@ static int read_arguments(struct volley *v, int argc, char **argv)
 
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--flows") == 0)
-			v->n_flows = (unsigned)atoi(argv[i + 1]);
+			v->n_flows = (unsigned)strtoul(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--window") == 0)
-			v->window = (unsigned)atoi(argv[i + 1]);
+			v->window = (unsigned)strtoul(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--seconds") == 0)
-			v->seconds = atof(argv[i + 1]);
+			v->seconds = strtod(argv[i + 1], NULL);
 		else
 			return -1;
 	}
@@ -154,7 +154,7 @@ static int read_arguments(struct volley *v, int argc, char **argv)
 		return -1;
 	*colon = '\0';
 	v->to.sin_family = AF_INET;
-	v->to.sin_port = htons((unsigned short)atoi(colon + 1));
+	v->to.sin_port = htons((unsigned short)strtol(colon + 1, NULL, 10));
 	return inet_pton(AF_INET, argv[argc - 1], &v->to.sin_addr) == 1 ? 0 : -1;
 }
 

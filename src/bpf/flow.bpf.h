@@ -60,11 +60,10 @@ struct {
 } flow_ids SEC(".maps");
 
 /*
- * How much waits at a berth. Whatever it is, it ends a turn: a flow may last for long,
- * and several in one turn would be with one worker for as long. A worker that has tied its socket to one peer gets
+ * How much waits at a berth. A worker that has tied its socket to one peer gets
  * nothing from others, and so it's closed to them.
  */
-static __always_inline __u32 datagrams_seen(__u32 berth)
+static __always_inline __u32 datagrams_kib(__u32 berth)
 {
 	struct sock *plain = socket_at(berth);
 	struct sock___datagrams *socket = (void *)plain;
@@ -75,17 +74,28 @@ static __always_inline __u32 datagrams_seen(__u32 berth)
 	if (socket->__sk_common.skc_state == SOCKET_CONNECTED)
 		return QUEUE_CLOSED;
 	bytes = (__u32)socket->sk_backlog.rmem_alloc.counter;
-	return bytes ? (bytes >> DATAGRAM_UNIT_LOG) + CHOOSE_TURN_QUEUE_MAX : 0;
+	return (bytes >> DATAGRAM_UNIT_LOG) + (bytes != 0);
 }
 
-/* Balanced looks at queues alone: of flows nobody knows whether they live. */
+/*
+ * The same, but that whatever waits ends a turn: a flow may last for long, and several
+ * in one turn would be with one worker for as long.
+ */
+static __always_inline __u32 datagrams_seen(__u32 berth)
+{
+	__u32 kib = datagrams_kib(berth);
+
+	return kib == 0 || kib == QUEUE_CLOSED ? kib : kib + CHOOSE_TURN_QUEUE_MAX;
+}
+
 static __always_inline __u32 rank_datagrams(__u32 berth, const struct choose_scan *scan)
 {
-	__u32 queue = datagrams_seen(berth);
+	__u32 kib;
 
-	if (queue == QUEUE_CLOSED || scan->policy <= STEER_BALANCED)
-		return queue;
-	return steer_rank(berth, scan->policy, scan->key, queue);
+	if (scan->policy < STEER_BALANCED)
+		return datagrams_seen(berth);
+	kib = datagrams_kib(berth);
+	return kib == QUEUE_CLOSED ? kib : steer_rank(berth, scan->policy, scan->key, kib);
 }
 
 static long look_by_datagrams(__u32 t, void *scan)

@@ -97,7 +97,7 @@ static int show_berths(const struct ports *p)
 {
 	int r = 0;
 
-	for (unsigned i = 0; r == 0 && i < PORT_TABLE_MAX; i++) {
+	for (unsigned i = 0; p->datagrams && r == 0 && i < PORT_TABLE_MAX; i++) {
 		const struct port *port = p->at[i];
 
 		if (!port || port->kind != PORT_STEERED || !port_is_udp(port))

@@ -262,7 +262,7 @@ static void go_on_steered(struct port *port)
 
 	struct steer_port *table = steer_port(port->ports->steer, port->id);
 
-	table->policy = ports_policy(port->ports);
+	table->policy = ports_policy(port);
 	table->n_probes = 0;
 	memset(table->probes, 0, sizeof(table->probes));
 	table->anchor = port->anchor;

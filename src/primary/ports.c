@@ -15,14 +15,18 @@
 #include "primary/news.h"
 #include "primary/ports_parts.h"
 
-enum steer_policy ports_policy(const struct ports *p)
+enum steer_policy ports_policy(const struct port *port)
 {
+	const struct ports *p = port->ports;
+
 	switch (p->config->policy) {
 	case POLICY_RANDOM_TWO: return STEER_RANDOM_TWO;
 	case POLICY_HASH: return STEER_HASH;
 	/* Where connections aren't counted it's what comes next: tier.c says so. */
 	case POLICY_BALANCED:
-		return steer_counts_connections(p->steer) ? STEER_BALANCED : STEER_ROUND_ROBIN;
+		/* Nobody lets go of a flow, so there is nothing to count. */
+		return steer_counts_connections(p->steer) && !port_is_udp(port) ? STEER_BALANCED
+										: STEER_ROUND_ROBIN;
 	case POLICY_STICKY: return STEER_STICKY;
 	case POLICY_WEIGHTED: return STEER_WEIGHTED;
 	case POLICY_ROUND_ROBIN:

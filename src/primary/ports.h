@@ -216,7 +216,7 @@ int port_store(const struct port *port);
 uint32_t ports_next_opening(struct ports *p);
 
 /* The policy of our user's, as the steering program knows it. */
-enum steer_policy ports_policy(const struct ports *p);
+enum steer_policy ports_policy(const struct port *port);
 
 /* Makes the names of Unix sockets again that a worker took away when it left. */
 void ports_restore_names(struct ports *p);

@@ -35,7 +35,7 @@ static int begin_steering(struct port *port)
 	keep_save(p->keep);
 	table = steer_port(p->steer, port->id);
 	memset(table, 0, sizeof(*table));
-	table->policy = ports_policy(p);
+	table->policy = ports_policy(port);
 	table->anchor = anchor;
 	r = steer_set_key(p->steer, port_addr(port), port->id);
 	if (r == 0)

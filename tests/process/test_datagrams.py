@@ -88,6 +88,22 @@ def test_each_flow_of_an_unmodified_server_has_one_worker(
     run.stop()
 
 
+@pytest.mark.parametrize("policy", ["balanced", "random-two", "hash", "sticky", "weighted"])
+def test_under_every_policy_a_flow_stays_where_it_was_sent(serve, steered, policy):
+    port = free_port()
+    weights = ["--weights", "2,1,1,1"] if policy == "weighted" else []
+    run = serve(port, tier=steered, run_options=["--policy", policy, *weights])
+    with flows(port, 20) as all_flows:
+        first = slots_of(all_flows)
+        assert slots_of(all_flows) == first
+    shares = sorted(collections.Counter(first).values())
+    if policy in ("balanced", "weighted"):
+        assert shares == {"balanced": [5, 5, 5, 5], "weighted": [4, 4, 4, 8]}[policy]
+    elif policy == "sticky":
+        assert shares == [20]
+    run.stop()
+
+
 def test_a_dual_stack_port_serves_both_families(serve, steered):
     port = free_port()
     run = serve(port, tier=steered, address="::")
@@ -158,7 +174,7 @@ def test_a_port_that_a_stranger_has_is_an_error_that_names_it(berth_run, program
     with bound(0) as stranger:
         port = stranger.getsockname()[1]
         run = berth_run(["-n", 1, "--", programs.datagrams, port], tier=tier)
-        (line,) = run.wait_for(event("bind_failed"))
+        line, *_ = run.wait_for(event("bind_failed"))
         assert f"port {port}/udp is held by" in line.text, line.text
         assert str(os.getpid()) in line.text or tier.user, line.text
     run.wait_listening(1)

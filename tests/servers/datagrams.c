@@ -198,7 +198,7 @@ int main(int argc, char **argv)
 	(void)sigaddset(&set, SIGUSR1);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	s.port = atoi(argv[1]);
+	s.port = (int)strtol(argv[1], NULL, 10);
 	s.has_ids = has_option(options, "ids");
 	s.is_late = has_option(options, "late");
 	begin(&s, options);

@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2 || inet_pton(AF_INET, argc > 2 ? argv[2] : "127.0.0.1", &a.sin_addr) != 1)
 		return 2;
-	a.sin_port = htons((unsigned short)atoi(argv[1]));
+	a.sin_port = htons((unsigned short)strtol(argv[1], NULL, 10));
 	if (argc > 3 && strcmp(argv[3], "reuseport") == 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) < 0)
 		return 1;
