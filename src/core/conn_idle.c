@@ -94,13 +94,16 @@ static bool is_ack_kept(const struct conn_info *c)
 
 bool conn_is_to_hold(const struct conn_info *c, const struct conn_patience *p)
 {
-	return p->held_ms > 0 && !c->is_held && c->state != CONN_CLOSING;
+	return p->held_ms > 0 && c->local.family != AF_UNIX && !c->is_held &&
+	       c->state != CONN_CLOSING;
 }
 
 bool conn_is_idle(const struct conn_info *c, const struct conn_patience *p)
 {
 	uint32_t quiet_ms = conn_quiet_ms(c);
 
+	if (c->local.family == AF_UNIX) /* nobody tells when it was used */
+		return false;
 	if (p->idle_ms == 0 || c->state == CONN_CLOSING || c->n_unread > 0)
 		return false;
 	if (conn_has_end_held(c))
