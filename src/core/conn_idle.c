@@ -13,11 +13,12 @@
  */
 #include "core/conn_idle.h"
 
-#define SHARE_OF_REST 4  /* the pause looked for, as a share of the time until the deadline */
-#define HELD_SHARE    16 /* the same for an answer that is held */
-#define HELD_MAX_MS   50 /* the kernel holds nothing for longer than 200 */
-#define LOOKS         8  /* in the time that a connection must have been quiet */
-#define ACK_MS        40 /* for so long, in most systems */
+#define SHARE_OF_REST 4    /* the pause looked for, as a share of the time until the deadline */
+#define HELD_SHARE    16   /* the same for an answer that is held */
+#define HELD_MAX_MS   50   /* the kernel holds nothing for longer than 200 */
+#define LOOKS         8    /* in the time that a connection must have been quiet */
+#define ACK_MS        40   /* for so long, in most systems */
+#define STREAM_MS     1000 /* what goes on for so long may be no single answer */
 #define CLOSE_LEAST   4
 #define CLOSE_SHARE   32 /* of many connections: a look at them takes its time, too */
 
@@ -92,15 +93,29 @@ static bool is_ack_kept(const struct conn_info *c)
 	return c->n_unsent == 0 && c->n_unacked < 2 * c->segment_max;
 }
 
+/*
+ * The server spoke long after the client had: events, or an answer with pauses. Nobody
+ * tells that it is at its end. Of one that has paused for the first time nothing is to be
+ * seen at all: it looks like an answer and no further request.
+ */
+static bool has_streamed(const struct conn_info *c, const struct conn_patience *p)
+{
+	return c->n_received > 0 && c->received_ms > c->sent_ms &&
+	       c->received_ms - c->sent_ms > most(p->silent_ms, STREAM_MS);
+}
+
 bool conn_is_to_hold(const struct conn_info *c, const struct conn_patience *p)
 {
-	return p->held_ms > 0 && !c->is_held && c->state != CONN_CLOSING;
+	return p->held_ms > 0 && c->local.family != AF_UNIX && !c->is_held &&
+	       c->state != CONN_CLOSING;
 }
 
 bool conn_is_idle(const struct conn_info *c, const struct conn_patience *p)
 {
 	uint32_t quiet_ms = conn_quiet_ms(c);
 
+	if (c->local.family == AF_UNIX) /* nobody tells when it was used */
+		return false;
 	if (p->idle_ms == 0 || c->state == CONN_CLOSING || c->n_unread > 0)
 		return false;
 	if (conn_has_end_held(c))
@@ -110,7 +125,7 @@ bool conn_is_idle(const struct conn_info *c, const struct conn_patience *p)
 
 	switch (last_word(c)) {
 	case CLIENTS: return false;
-	case SERVERS: return quiet_ms >= p->idle_ms;
+	case SERVERS: return quiet_ms >= (has_streamed(c, p) ? p->unsure_ms : p->idle_ms);
 	case EITHERS: return quiet_ms >= p->unsure_ms;
 	case NO_WORD: return quiet_ms >= p->silent_ms;
 	}

@@ -21,6 +21,7 @@
 #include "base/number.h"
 #include "base/own.h"
 #include "os/clock.h"
+#include "os/conns_unix.h"
 #include "os/diag_dump.h"
 #include "os/peek.h"
 
@@ -181,6 +182,11 @@ static int visit_message(const struct nlmsghdr *message, void *arg)
 	return add(s->found, &info);
 }
 
+static int add_unix(const struct conn_info *info, void *arg)
+{
+	return add(arg, info);
+}
+
 /* --- a look --- */
 
 /*
@@ -317,6 +323,11 @@ int conns_look(struct conns *c, const struct addr *ports, size_t n_ports, int64_
 		if (r == -ENOENT) /* a kernel without IPv6 */
 			r = 0;
 	}
+	if (r == 0) {
+		r = conns_unix_each(ports, n_ports, add_unix, c);
+		if (r == -ENOENT) /* or one that tells nothing of those */
+			r = 0;
+	}
 	if (r < 0) {
 		free(c->all);
 		c->all = take_ptr(c->before);
@@ -359,7 +370,7 @@ int conn_look(struct conn *conn, int64_t now_ms)
 	int n_unread, n_unacked;
 	int r = conn_take(conn, &fd);
 
-	if (r < 0)
+	if (r < 0 || conn->info.local.family == AF_UNIX) /* it's there: more there isn't to see */
 		return r;
 	memset(&tcp, 0, sizeof(tcp)); /* the kernel may know less of it than we do */
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp, &size) < 0 ||

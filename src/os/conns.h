@@ -32,7 +32,7 @@ struct conns *conns_free(struct conns *c);
 /*
  * conns_look - all connections that were accepted at some ports
  *
- * @ports:   their addresses, TCP; a wildcard means all addresses of its family
+ * @ports:   their addresses, TCP or Unix; a wildcard means all addresses of its family
  * @now_ms:  on a clock that only goes forward
  *
  * Takes the place of the look before. What was claimed stays claimed, as long as it is

@@ -4,8 +4,11 @@
  */
 #include "os/tree.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -19,9 +22,12 @@ struct member {
 	pid_t session;
 	uint64_t start_ticks;
 	bool is_ours;
+	bool is_read; /* the two that follow: only for those who may have lost their parent */
+	uint64_t mark;
+	char *sign; /* the first of its environment that is called as ours are; NULL: it has none */
 };
 
-struct census {
+struct tree_census {
 	struct member *members;
 	size_t n;
 	size_t n_room;
@@ -29,7 +35,7 @@ struct census {
 
 static int count_in(const struct procfs_process *process, void *arg)
 {
-	struct census *c = arg;
+	struct tree_census *c = arg;
 
 	if (c->n == c->n_room) {
 		size_t n_room = c->n_room ? c->n_room * 2 : 256;
@@ -58,7 +64,7 @@ static FILE *open_proc(pid_t pid, const char *name)
 }
 
 /* A process may overwrite its environment, as those do that change their title. */
-static bool has_sign(pid_t pid, const char *sign)
+static char *read_sign(pid_t pid, const char *name, size_t name_size)
 {
 	own_free char *variable = NULL;
 	size_t size = 0;
@@ -66,32 +72,40 @@ static bool has_sign(pid_t pid, const char *sign)
 	FILE *file = open_proc(pid, "environ");
 
 	if (!file)
-		return false;
+		return NULL;
 	while (!is_found && getdelim(&variable, &size, '\0', file) > 0)
-		is_found = strcmp(variable, sign) == 0;
+		is_found = strncmp(variable, name, name_size) == 0;
 	(void)fclose(file);
-	return is_found;
+	return is_found ? take_ptr(variable) : NULL;
 }
 
-static bool has_mark(pid_t pid, uint64_t mark)
+static uint64_t read_mark(pid_t pid)
 {
 	static const char name[] = "Max realtime timeout";
 	char line[256];
-	bool is_found = false;
+	uint64_t mark = 0;
 	FILE *file = open_proc(pid, "limits");
 
 	if (!file)
-		return false;
-	while (!is_found && fgets(line, sizeof(line), file))
-		is_found = strncmp(line, name, sizeof(name) - 1) == 0 &&
-			   strtoull(line + sizeof(name) - 1, NULL, 10) == mark;
+		return 0;
+	while (!mark && fgets(line, sizeof(line), file))
+		if (strncmp(line, name, sizeof(name) - 1) == 0)
+			mark = strtoull(line + sizeof(name) - 1, NULL, 10);
 	(void)fclose(file);
-	return is_found;
+	return mark;
 }
 
-static bool is_marked(pid_t pid, const struct tree *t)
+/* Read once, for all trees that ask: every one of them has to ask of every adopted process. */
+static bool is_marked(struct member *m, const struct tree *t)
 {
-	return (t->mark && has_mark(pid, t->mark)) || has_sign(pid, t->sign);
+	const size_t name_size = strcspn(t->sign, "=") + 1;
+
+	if (!m->is_read) {
+		m->mark = read_mark(m->pid);
+		m->sign = read_sign(m->pid, t->sign, name_size);
+		m->is_read = true;
+	}
+	return (t->mark && m->mark == t->mark) || (m->sign && strcmp(m->sign, t->sign) == 0);
 }
 
 static int by_pid(const void *one, const void *two)
@@ -103,7 +117,7 @@ static int by_pid(const void *one, const void *two)
 }
 
 /* /proc lists processes by rising pid. */
-static struct member *find(const struct census *c, pid_t pid)
+static struct member *find(const struct tree_census *c, pid_t pid)
 {
 	const struct member wanted = { .pid = pid };
 
@@ -111,7 +125,7 @@ static struct member *find(const struct census *c, pid_t pid)
 }
 
 /* Those that need no other to be known. */
-static void find_first(struct census *c, const struct tree *t)
+static void find_first(struct tree_census *c, const struct tree *t)
 {
 	const pid_t self = getpid();
 	const pid_t adopter = getppid();
@@ -121,16 +135,17 @@ static void find_first(struct census *c, const struct tree *t)
 	for (size_t i = 0; i < c->n; i++) {
 		struct member *m = &c->members[i];
 
+		m->is_ours = false;
 		if (m->pid == self || m->pid == adopter)
 			continue;
 		m->is_ours = (m->session == t->leader && !is_session_empty) ||
 			     (m->parent == t->leader && !t->is_reaped) ||
-			     ((m->parent == adopter || t->is_adrift) && is_marked(m->pid, t));
+			     ((m->parent == adopter || t->is_adrift) && is_marked(m, t));
 	}
 }
 
 /* Children of those that are known. Returns whether there were any. */
-static bool find_children(struct census *c)
+static bool find_children(struct tree_census *c)
 {
 	const pid_t self = getpid();
 	const pid_t adopter = getppid();
@@ -149,7 +164,7 @@ static bool find_children(struct census *c)
 	return has_found;
 }
 
-static void find_members(struct census *c, const struct tree *t)
+static void find_members(struct tree_census *c, const struct tree *t)
 {
 	find_first(c, t);
 	/* Children may stand before their parents: look again until nothing is found. */
@@ -175,46 +190,98 @@ static bool signal_member(const struct member *m, int signal)
 	return true;
 }
 
-int tree_signal(const struct tree *t, int signal)
+int tree_census_new(struct tree_census **ret_census)
 {
-	struct census c = { 0 };
-	int n = 0;
-	int r = procfs_for_each_process(count_in, &c);
+	struct tree_census *c = calloc(1, sizeof(*c));
+	int r;
 
-	if (r == 0)
-		find_members(&c, t);
-	for (size_t i = 0; r == 0 && i < c.n; i++) {
-		const struct member *m = &c.members[i];
+	if (!c)
+		return -ENOMEM;
+	r = procfs_for_each_process(count_in, c);
+	if (r < 0) {
+		(void)tree_census_free(c);
+		return r;
+	}
+	*ret_census = c;
+	return 0;
+}
+
+struct tree_census *tree_census_free(struct tree_census *c)
+{
+	if (!c)
+		return NULL;
+	for (size_t i = 0; i < c->n; i++)
+		free(c->members[i].sign);
+	free(c->members);
+	free(c);
+	return NULL;
+}
+
+int tree_signal_in(struct tree_census *c, const struct tree *t, int signal)
+{
+	int n = 0;
+
+	find_members(c, t);
+	for (size_t i = 0; i < c->n; i++) {
+		const struct member *m = &c->members[i];
 		bool is_leader = m->pid == t->leader && !t->is_reaped;
 
 		if (m->is_ours && !is_leader && signal_member(m, signal))
 			n++;
 	}
-	free(c.members);
-	return r < 0 ? r : n;
+	return n;
+}
+
+int tree_signal(const struct tree *t, int signal)
+{
+	struct tree_census *c;
+	int r = tree_census_new(&c);
+
+	if (r < 0)
+		return r;
+	r = tree_signal_in(c, t, signal);
+	(void)tree_census_free(c);
+	return r;
+}
+
+int tree_each(struct tree_census *c, const struct tree *t, tree_visit *visit, void *arg)
+{
+	int r = t->is_reaped ? 0 : visit(t->leader, arg);
+
+	find_members(c, t);
+	for (size_t i = 0; r == 0 && i < c->n; i++)
+		if (c->members[i].is_ours && c->members[i].pid != t->leader)
+			r = visit(c->members[i].pid, arg);
+	return r;
+}
+
+struct list {
+	pid_t *pids;
+	size_t n;
+	size_t n_max;
+};
+
+static int write_down(pid_t pid, void *arg)
+{
+	struct list *l = arg;
+
+	if (l->n < l->n_max)
+		l->pids[l->n] = pid;
+	l->n++;
+	return 0;
 }
 
 int tree_pids(const struct tree *t, pid_t *ret_pids, size_t n_max)
 {
-	struct census c = { 0 };
-	size_t n = 0;
-	int r = procfs_for_each_process(count_in, &c);
+	struct list l = { .pids = ret_pids, .n_max = n_max };
+	struct tree_census *c;
+	int r = tree_census_new(&c);
 
-	if (r == 0)
-		find_members(&c, t);
-	if (r == 0 && !t->is_reaped && n++ < n_max)
-		ret_pids[0] = t->leader;
-	for (size_t i = 0; r == 0 && i < c.n; i++) {
-		const struct member *m = &c.members[i];
-
-		if (!m->is_ours || m->pid == t->leader)
-			continue;
-		if (n < n_max)
-			ret_pids[n] = m->pid;
-		n++;
-	}
-	free(c.members);
-	return r < 0 ? r : (int)n;
+	if (r < 0)
+		return r;
+	(void)tree_each(c, t, write_down, &l);
+	(void)tree_census_free(c);
+	return (int)l.n;
 }
 
 void tree_climb(pid_t pid, struct tree_line *ret_line)
@@ -233,6 +300,15 @@ void tree_climb(pid_t pid, struct tree_line *ret_line)
 	}
 }
 
+static bool is_marked_now(pid_t pid, const struct tree *t)
+{
+	struct member m = { .pid = pid };
+	const bool is_marked_so = is_marked(&m, t);
+
+	free(m.sign);
+	return is_marked_so;
+}
+
 /* As find_first() does. */
 static bool is_first(const struct tree *t, const struct tree_line *line, size_t i)
 {
@@ -243,7 +319,7 @@ static bool is_first(const struct tree *t, const struct tree_line *line, size_t 
 	if (line->at[i].session == t->leader &&
 	    !(t->is_reaped && procfs_parent(t->leader) != -ESRCH))
 		return true;
-	return (line->at[i].parent == getppid() || t->is_adrift) && is_marked(pid, t);
+	return (line->at[i].parent == getppid() || t->is_adrift) && is_marked_now(pid, t);
 }
 
 bool tree_has(const struct tree *t, const struct tree_line *line)
@@ -252,4 +328,35 @@ bool tree_has(const struct tree *t, const struct tree_line *line)
 		if (is_first(t, line, i))
 			return true;
 	return false;
+}
+
+/* Stopped, traced, or ended. */
+static bool is_still(int tasks_fd, const char *tid)
+{
+	struct procfs_process thread;
+	char name[64], text[512];
+	ssize_t size;
+
+	(void)snprintf(name, sizeof(name), "%.32s/stat", tid);
+	size = procfs_read_text(tasks_fd, name, text, sizeof(text));
+	if (size < 0)
+		return size == -ENOENT || size == -ESRCH;
+	return procfs_parse_stat(text, (size_t)size, &thread) == 0 && strchr("TtZXx", thread.state);
+}
+
+bool tree_stands_still(pid_t pid)
+{
+	const struct dirent *entry;
+	char path[40];
+	bool stands = true;
+	DIR *tasks;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return errno == ENOENT || errno == ESRCH;
+	while (stands && (entry = readdir(tasks)))
+		stands = entry->d_name[0] == '.' || is_still(dirfd(tasks), entry->d_name);
+	(void)closedir(tasks);
+	return stands;
 }

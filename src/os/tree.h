@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* One reading of /proc, for any number of trees. What starts or ends later isn't in it. */
+struct tree_census;
+
 struct tree {
 	pid_t leader;     /* it leads, or led, a session of its own */
 	bool is_reaped;   /* the leader: its number may be another process's by now */
@@ -30,6 +33,38 @@ struct tree {
  * thread. Does not block.
  */
 int tree_signal(const struct tree *t, int signal);
+
+/*
+ * tree_census_new - read /proc once, from end to end
+ *
+ * @ret_census: yours, until tree_census_free()
+ *
+ * Returns 0 or -errno. Any thread, one at a time, as all that use it. Does not block.
+ */
+int tree_census_new(struct tree_census **ret_census);
+
+/* Takes NULL, returns NULL. */
+struct tree_census *tree_census_free(struct tree_census *c);
+
+/* tree_signal() among those of @c: a number that means another process by now is left out. */
+int tree_signal_in(struct tree_census *c, const struct tree *t, int signal);
+
+/* Returns 0 to go on, and anything else to stop. */
+typedef int tree_visit(pid_t pid, void *arg);
+
+/*
+ * tree_each - visit each process of a tree, however many there are, its leader first if
+ * that lives
+ *
+ * Returns 0, or what @visit returned when it stopped. @visit must leave @c alone.
+ */
+int tree_each(struct tree_census *c, const struct tree *t, tree_visit *visit, void *arg);
+
+/*
+ * Whether a process stands still, all of its threads, or has ended: it does nothing until
+ * somebody lets it go on. Any thread. Does not block.
+ */
+bool tree_stands_still(pid_t pid);
 
 #define TREE_LINE_MAX 64
 

@@ -30,6 +30,8 @@ static void add_drain(json_t *object, const struct worker *w, const struct descr
 
 	if (n >= 0)
 		(void)json_object_set_new(object, "connections", json_integer(n));
+	else if (w->is_unseen)
+		(void)json_object_set_new(object, "unseen", json_true());
 	if (w->deadline_ms)
 		(void)json_object_set_new(object, "left_ms",
 					  json_integer(due_ms > now_ms ? due_ms - now_ms : 0));

@@ -1,8 +1,6 @@
 /*
- * One look at a time, for all workers that drain: which connections are there, whose they
- * are, which of them are idle. A whole look passes all connections of the machine, and
- * all descriptors of the workers: some ten milliseconds. So between two of those only the
- * connections that are known to be theirs are looked at.
+ * One turn for all workers that drain: a look at their connections, the end for those
+ * that are idle, and the last look at whoever seems to have none.
  */
 #include "primary/drain.h"
 
@@ -18,94 +16,50 @@
 #include "os/sock_udp.h"
 #include "primary/berths.h"
 #include "primary/datagrams.h"
+#include "primary/drain_look.h"
 
 #define WHOLE_EVERY_MS 100
-#define WHOLE_HOLD_MS  500  /* the same while answers are held, which cannot wait for so long */
-#define WHOLE_SHARE    8    /* of the time that passes, at most one part in so many for those */
-#define SINGLE_MAX     1024 /* connections: beyond that a whole look is quicker */
+#define WHOLE_HOLD_MS  500 /* the same while answers are held, which cannot wait for so long */
 #define LOOK_FIRST_MS  10
+#define STAND_LOOK_MS  1   /* until the next look at who is to stand still: his clients wait */
+#define STAND_MAX_MS   100 /* for so long they may */
+#define SHARED_LOOK_MS 20  /* at who goes on accepting: each moment may be the one */
 #define LATE_MS        10  /* that a turn comes late is worth mentioning */
-#define TREE_MAX       256 /* processes of one worker that are looked into */
 #define SETTLE_MS      1000 /* handshakes that had begun may end: before that, nothing stands still */
 #define SETTLE_SHARE   2    /* of a drain that is short: at its deadline it's too late */
 
 struct drain {
-	struct fleet *fleet;
-	struct conns *conns;
+	struct drain_look look;
 	uv_timer_t timer;
-	int64_t whole_ms;     /* of the last whole look */
-	int64_t whole_due_ms; /* of the next one */
-	bool holds;           /* ends of answers, since the last turn */
-	int64_t due_ms;       /* of this turn */
-	bool is_fresh;        /* this look was a whole one */
+	bool holds;     /* ends of answers, since the last turn */
+	int64_t due_ms; /* of this turn */
 };
 
 uint32_t drain_owner(const struct worker *w)
 {
-	return w->process ? (uint32_t)w->process->client.run : 0;
+	return drain_look_owner(w);
 }
 
 static struct worker *next_draining(const struct drain *d, const struct worker *w)
 {
-	struct worker *next = w ? w->next : d->fleet->others;
-
-	while (next && next->state != WORKER_DRAINING)
-		next = next->next;
-	return next;
-}
-
-/* Where connections of workers may have come in. */
-static size_t list_ports(const struct drain *d, struct addr *ret_ports, size_t n_max)
-{
-	const struct ports *p = d->fleet->ports;
-	size_t n = 0;
-
-	for (unsigned i = 0; i < PORT_TABLE_MAX && n < n_max; i++)
-		if (p->at[i] && port_addr(p->at[i])->family != AF_UNIX && !port_is_udp(p->at[i]))
-			ret_ports[n++] = *port_addr(p->at[i]);
-	for (const struct worker *w = next_draining(d, NULL); w && n < n_max;
-	     w = next_draining(d, w)) {
-		const uint16_t unique = w->process ? w->process->client.unique_port : 0;
-
-		if (unique)
-			ret_ports[n++] = (struct addr){ .family = AF_INET6, .port = unique };
-	}
-	return n;
-}
-
-static void claim(struct drain *d, const struct worker *w)
-{
-	pid_t pids[TREE_MAX];
-	int n = process_pids(w->process, pids, TREE_MAX);
-
-	for (int i = 0; i < n && i < TREE_MAX; i++)
-		(void)conns_claim(d->conns, pids[i], drain_owner(w));
+	return drain_look_next(&d->look, w);
 }
 
 int drain_n_connections(const struct drain *d, const struct worker *w)
 {
-	const uint32_t owner = drain_owner(w);
-	size_t n_all;
-	const struct conn *all = conns_all(d->conns, &n_all);
-	int n = 0;
-
-	if (!w->is_looked_at || w->state != WORKER_DRAINING)
-		return -1;
-	for (size_t i = 0; i < n_all; i++)
-		n += all[i].owner == owner;
-	return n;
+	return drain_look_n_connections(&d->look, w);
 }
 
 struct conn *drain_connections(const struct drain *d, size_t *ret_n)
 {
-	return conns_all(d->conns, ret_n);
+	return conns_all(d->look.conns, ret_n);
 }
 
 void drain_call_off(struct drain *d, const struct worker *w)
 {
 	const uint32_t owner = drain_owner(w);
 	size_t n_all;
-	struct conn *all = conns_all(d->conns, &n_all);
+	struct conn *all = conns_all(d->look.conns, &n_all);
 
 	for (size_t i = 0; i < n_all; i++)
 		if (all[i].owner == owner) {
@@ -127,7 +81,7 @@ static unsigned n_queued_at(struct berth *b)
 
 static unsigned n_queued(const struct drain *d, const struct worker *w)
 {
-	const struct ports *p = d->fleet->ports;
+	const struct ports *p = d->look.fleet->ports;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < PORT_TABLE_MAX; i++) {
@@ -146,7 +100,7 @@ static uint32_t left_ms(const struct drain *d, const struct worker *w, int64_t n
 	const int64_t due_ms = w->deadline_ms + w->late_ms;
 
 	if (w->must_stay)
-		return d->fleet->config->drain_ms;
+		return d->look.fleet->config->drain_ms;
 	return due_ms > now_ms ? (uint32_t)(due_ms - now_ms) : 0;
 }
 
@@ -154,10 +108,10 @@ static uint32_t left_ms(const struct drain *d, const struct worker *w, int64_t n
 static uint32_t close_idle(struct drain *d, const struct worker *w, int64_t now_ms)
 {
 	const struct conn_patience patience =
-		conn_patience(d->fleet->config->idle_close_ms, left_ms(d, w, now_ms));
+		conn_patience(d->look.fleet->config->idle_close_ms, left_ms(d, w, now_ms));
 	const uint32_t owner = drain_owner(w);
 	size_t n_all;
-	struct conn *all = conns_all(d->conns, &n_all);
+	struct conn *all = conns_all(d->look.conns, &n_all);
 	const int n_open = drain_n_connections(d, w);
 	size_t n_max = conn_close_max(n_open > 0 ? (size_t)n_open : 0);
 	bool has_more = false;
@@ -180,92 +134,6 @@ static uint32_t close_idle(struct drain *d, const struct worker *w, int64_t now_
 	return conn_look_again_ms(&patience, has_more);
 }
 
-/* Whether nobody is left, and nobody is on the way. */
-static bool is_drained(struct drain *d, const struct worker *w, int64_t now_ms)
-{
-	const uint32_t drain_ms = d->fleet->config->drain_ms;
-	const int64_t began_ms = w->deadline_ms - drain_ms;
-	const int64_t settle_ms =
-		drain_ms / SETTLE_SHARE < SETTLE_MS ? drain_ms / SETTLE_SHARE : SETTLE_MS;
-
-	const int64_t left_ms = w->deadline_ms - now_ms;
-	const uint64_t run = w->process->client.run;
-	bool is_dismissed = false;
-
-	/* What came just before its flows went to others is to be answered, too. */
-	if (left_ms <= settle_ms)
-		is_dismissed = datagrams_dismiss(d->fleet->ports, run);
-	if (drain_n_connections(d, w) != 0 || n_queued(d, w) > 0)
-		return false;
-	if (datagrams_n_flows(d->fleet->ports, run) > 0 ||
-	    (is_dismissed && left_ms > settle_ms / 2))
-		return false;
-	/* A worker that ends has its handshakes handed on; one that stands still keeps them. */
-	if ((w->must_stay || w->keep_ms) && now_ms - began_ms < settle_ms)
-		return false;
-	if (!d->is_fresh) /* there may be one that nobody knows of yet */
-		d->whole_due_ms = d->whole_ms + (d->holds ? WHOLE_HOLD_MS : WHOLE_EVERY_MS);
-	return d->is_fresh;
-}
-
-static bool look_at_all(struct drain *d, int64_t now_ms)
-{
-	struct addr ports[2 * APP_PORTS_MAX];
-	size_t n = list_ports(d, ports, sizeof(ports) / sizeof(ports[0]));
-	const int64_t every_ms = d->holds ? WHOLE_HOLD_MS : WHOLE_EVERY_MS;
-	int64_t share_ms;
-
-	if (conns_look(d->conns, ports, n, now_ms) < 0)
-		return false;
-	for (struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w)) {
-		claim(d, w);
-		w->is_looked_at = true;
-	}
-	d->whole_ms = clock_ms();
-	share_ms = (d->whole_ms - now_ms) * WHOLE_SHARE;
-	d->whole_due_ms = now_ms + (share_ms > every_ms ? share_ms : every_ms);
-	return true;
-}
-
-static void look_at_known(const struct drain *d, int64_t now_ms)
-{
-	size_t n_all;
-	struct conn *all = conns_all(d->conns, &n_all);
-
-	for (size_t i = 0; i < n_all; i++)
-		if (all[i].owner && conn_look(&all[i], now_ms) == -ESRCH)
-			all[i].owner = 0;
-}
-
-static size_t n_known(const struct drain *d)
-{
-	size_t n_all, n = 0;
-	const struct conn *all = conns_all(d->conns, &n_all);
-
-	for (size_t i = 0; i < n_all; i++)
-		n += all[i].owner != 0;
-	return n;
-}
-
-/* Who has just begun to drain has clients that nobody knows of. */
-static bool has_newcomer(const struct drain *d)
-{
-	const struct worker *w = next_draining(d, NULL);
-
-	while (w && w->is_looked_at)
-		w = next_draining(d, w);
-	return w;
-}
-
-static void look(struct drain *d, int64_t now_ms)
-{
-	d->is_fresh = false;
-	if (has_newcomer(d) || now_ms >= d->whole_due_ms || n_known(d) > SINGLE_MAX)
-		d->is_fresh = look_at_all(d, now_ms);
-	if (!d->is_fresh)
-		look_at_known(d, now_ms);
-}
-
 /*
  * A connection in constant use is closed at a moment that has to be seen. Where the machine is
  * busy, or stood still, nobody looked: of the time that there is for it that is no part.
@@ -276,7 +144,7 @@ static void give_back(struct drain *d)
 	const int64_t now_ms = clock_ms();
 	const int64_t late_ms = now_ms - d->due_ms;
 
-	if (late_ms < LATE_MS || d->fleet->config->idle_close_ms == 0)
+	if (late_ms < LATE_MS || d->look.fleet->config->idle_close_ms == 0)
 		return;
 	uv_update_time(d->timer.loop);
 	for (struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w)) {
@@ -306,49 +174,160 @@ bool drain_cut(struct drain *d, const struct worker *w)
 	bool is_left = false;
 
 	/* Handshakes need some time to end, however short it is. */
-	if (!d->fleet->config->drain_ms)
+	if (!d->look.fleet->config->drain_ms)
 		return false;
-	if (!look_at_all(d, clock_ms()))
+	if (!drain_look_whole(&d->look, WHOLE_EVERY_MS, clock_ms()) || d->look.is_partial)
 		return false;
-	all = conns_all(d->conns, &n_all);
+	drain_look_end(&d->look);
+	all = conns_all(d->look.conns, &n_all);
 	for (size_t i = 0; i < n_all; i++) {
 		const int r = all[i].owner == owner ? conn_cut(&all[i]) : 0;
 
 		is_left |= r < 0 && r != -ESRCH;
 	}
 	/* Who has not come for its clients in all that time will not do so later. */
-	return !is_left && n_queued(d, w) == 0;
+	return !w->is_unseen && !is_left && n_queued(d, w) == 0;
+}
+
+static bool is_nobody_left(const struct drain *d, const struct worker *w)
+{
+	return drain_n_connections(d, w) == 0 && !d->look.is_partial && n_queued(d, w) == 0;
+}
+
+/*
+ * Of UDP. Who has some goes on answering them, and when its time is nearly over they go to
+ * others: what came just before that is to be answered, too.
+ */
+static bool has_flows(const struct drain *d, const struct worker *w, int64_t settle_ms,
+		      int64_t now_ms)
+{
+	const int64_t time_left_ms = w->deadline_ms - now_ms;
+	const uint64_t run = w->process->client.run;
+	const bool is_dismissed =
+		time_left_ms <= settle_ms && datagrams_dismiss(d->look.fleet->ports, run);
+
+	return datagrams_n_flows(d->look.fleet->ports, run) > 0 ||
+	       (is_dismissed && time_left_ms > settle_ms / 2);
+}
+
+/* Whether nobody seems left, and nobody is on the way: it's worth while to stop it, and look. */
+static bool seems_drained(const struct drain *d, const struct worker *w, int64_t now_ms)
+{
+	const uint32_t drain_ms = d->look.fleet->config->drain_ms;
+	const int64_t began_ms = w->deadline_ms - drain_ms;
+	const int64_t settle_ms =
+		drain_ms / SETTLE_SHARE < SETTLE_MS ? drain_ms / SETTLE_SHARE : SETTLE_MS;
+
+	if (has_flows(d, w, settle_ms, now_ms))
+		return false;
+	if (!worker_may_go(w) || now_ms < w->stand.again_ms || !is_nobody_left(d, w))
+		return false;
+	/* A worker that ends has its handshakes handed on; one that stands still keeps them. */
+	return !worker_is_to_freeze(w) || now_ms - began_ms >= settle_ms;
+}
+
+/*
+ * The last look. What it has accepted since the one before is found by this one, and
+ * as it stands still it accepts no more, until its end: a signal that ends it is the first
+ * that it hears of when it may go on. Who waits in its queue goes to others then.
+ */
+static void judge_standing(struct drain *d, struct worker *w, int64_t now_ms)
+{
+	if (w->stand.is_ripe && d->look.is_fresh && is_nobody_left(d, w))
+		w->stand.is_empty = true;
+	else if ((w->stand.is_ripe && d->look.is_fresh) ||
+		 now_ms - w->stand.since_ms > STAND_MAX_MS)
+		worker_serve_on(w, now_ms);
+	else if (!w->stand.is_still)
+		worker_stand(w, d->look.census, now_ms); /* some of it has just begun */
+}
+
+/* There may be one that nobody knows of yet. Returns how long to pause until a look tells. */
+static uint32_t hasten_whole_look(struct drain_look *l, uint32_t pause_ms, int64_t now_ms)
+{
+	const int64_t due_ms =
+		l->whole_ms + (l->share_ms > WHOLE_EVERY_MS ? l->share_ms : WHOLE_EVERY_MS);
+
+	if (l->whole_due_ms > due_ms)
+		l->whole_due_ms = due_ms;
+	if (l->whole_due_ms - now_ms >= pause_ms)
+		return pause_ms;
+	return l->whole_due_ms > now_ms ? (uint32_t)(l->whole_due_ms - now_ms) : 1;
+}
+
+/*
+ * How long to pause before the next look at @w.
+ *
+ * Who takes connections from a shared socket has some again and again, short ones: a whole
+ * look before the last one would tell nothing of that moment. It is enough that those have
+ * ended that were there when it was last tried.
+ */
+static uint32_t judge(struct drain *d, struct worker *w, int64_t now_ms)
+{
+	const bool is_shared = worker_shares_listener(w) && worker_may_go(w);
+	uint32_t ms;
+
+	if (w->stand.is_asked) {
+		judge_standing(d, w, now_ms);
+		return STAND_LOOK_MS;
+	}
+	ms = close_idle(d, w, now_ms);
+	if (seems_drained(d, w, now_ms)) {
+		if (!d->look.is_fresh && !is_shared)
+			return hasten_whole_look(&d->look, ms, now_ms);
+		if (drain_look_census(&d->look)) {
+			worker_stand(w, d->look.census, now_ms);
+			return STAND_LOOK_MS;
+		}
+	}
+	return is_shared && ms > SHARED_LOOK_MS ? SHARED_LOOK_MS : ms;
+}
+
+/* Its end may change who drains: the list is gone through anew for each. */
+static bool let_one_go(struct drain *d)
+{
+	struct worker *w = next_draining(d, NULL);
+
+	while (w && !w->stand.is_empty)
+		w = next_draining(d, w);
+	if (!w)
+		return false;
+	w->stand.is_empty = false;
+	worker_drained(w);
+	return true;
 }
 
 static void on_timer(uv_timer_t *timer)
 {
 	struct drain *d = container_of(timer, struct drain, timer);
+	const uint32_t every_ms = d->holds ? WHOLE_HOLD_MS : WHOLE_EVERY_MS;
 	const int64_t now_ms = clock_ms();
 	uint32_t pause_ms = CONN_LOOK_MAX_MS;
-	struct worker *drained = NULL;
 
 	if (!next_draining(d, NULL))
 		return;
 	give_back(d);
-	look(d, now_ms);
+	drain_look_take(&d->look, every_ms, now_ms);
 	d->holds = false;
 	for (struct worker *w = next_draining(d, NULL); w; w = next_draining(d, w)) {
-		uint32_t ms = close_idle(d, w, now_ms);
+		uint32_t ms = judge(d, w, now_ms);
 
 		pause_ms = ms < pause_ms ? ms : pause_ms;
-		if (!drained && is_drained(d, w, now_ms))
-			drained = w;
 	}
+	drain_look_end(&d->look);
 	give_back(d);
-	/* One in a turn: its end may change who drains. */
-	if (drained)
-		worker_drained(drained);
-	look_after(d, pause_ms);
+	while (let_one_go(d))
+		;
+	look_after(d, drain_look_has_newcomer(&d->look) && pause_ms > LOOK_FIRST_MS ? LOOK_FIRST_MS
+										    : pause_ms);
 }
 
 void drain_note(struct drain *d)
 {
-	if (!uv_is_active((uv_handle_t *)&d->timer) && next_draining(d, NULL))
+	const bool is_due_soon =
+		uv_is_active((uv_handle_t *)&d->timer) && d->due_ms - clock_ms() <= LOOK_FIRST_MS;
+
+	if (!is_due_soon && drain_look_has_newcomer(&d->look))
 		look_after(d, LOOK_FIRST_MS);
 }
 
@@ -358,9 +337,9 @@ int drain_new(uv_loop_t *loop, struct fleet *fleet, struct drain **ret_drain)
 
 	if (!d)
 		return -ENOMEM;
-	d->fleet = fleet;
-	d->conns = conns_new();
-	if (!d->conns) {
+	d->look.fleet = fleet;
+	d->look.conns = conns_new();
+	if (!d->look.conns) {
 		free(d);
 		return -ENOMEM;
 	}
@@ -378,7 +357,8 @@ struct drain *drain_free(struct drain *d)
 {
 	if (!d)
 		return NULL;
-	d->conns = conns_free(d->conns);
+	drain_look_end(&d->look);
+	d->look.conns = conns_free(d->look.conns);
 	uv_close((uv_handle_t *)&d->timer, on_closed);
 	return NULL;
 }

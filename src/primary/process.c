@@ -270,6 +270,21 @@ void process_signal_rest(const struct process *p, int signal)
 		(void)tree_signal(&tree, signal);
 }
 
+void process_signal_rest_in(const struct process *p, struct tree_census *c, int signal)
+{
+	const struct tree tree = tree_of(p);
+
+	if (!p->is_gone)
+		(void)tree_signal_in(c, &tree, signal);
+}
+
+int process_each(const struct process *p, struct tree_census *c, tree_visit *visit, void *arg)
+{
+	const struct tree tree = tree_of(p);
+
+	return p->is_gone ? 0 : tree_each(c, &tree, visit, arg);
+}
+
 bool process_has(const struct process *p, const struct tree_line *line)
 {
 	const struct tree tree = tree_of(p);

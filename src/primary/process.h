@@ -141,6 +141,12 @@ void process_signal_leader(const struct process *p, int signal);
 /* Sends @signal to all of the tree but the leader. */
 void process_signal_rest(const struct process *p, int signal);
 
+/* The same with a census that is at hand; see tree_census_new(). */
+void process_signal_rest_in(const struct process *p, struct tree_census *c, int signal);
+
+/* Visits its processes; see tree_each(). */
+int process_each(const struct process *p, struct tree_census *c, tree_visit *visit, void *arg);
+
 /* Whether who stands at the beginning of @line is one of its processes. */
 bool process_has(const struct process *p, const struct tree_line *line);
 

@@ -44,6 +44,7 @@ static void set_state(struct worker *w, enum worker_state next)
 	w->deadline_ms = 0;
 	w->late_ms = 0;
 	w->is_looked_at = false;
+	w->is_unseen = false;
 	/* For programs; people are told of what matters to them in sentences. */
 	if (w->home->config->json) {
 		char text[64];
@@ -55,23 +56,16 @@ static void set_state(struct worker *w, enum worker_state next)
 	w->state = next;
 }
 
-static void stand_still(struct worker *w)
-{
-	w->is_frozen = true;
-	keep_save(w->home->keep);
-	process_signal_leader(w->process, SIGSTOP);
-	process_signal_rest(w->process, SIGSTOP);
-}
-
 /*
  * Those that won't leave in time don't end what is to be kept. It hears of their ends later: a
  * program that closes a connection while we have a copy of it may be told of it once more.
  */
 static bool cut_off(struct worker *w)
 {
-	if (w->state != WORKER_DRAINING || !w->keep_ms)
+	if (w->state != WORKER_DRAINING || !w->keep_ms || !worker_is_to_freeze(w))
 		return false;
-	stand_still(w);
+	worker_stand_still(w);
+	keep_save(w->home->keep);
 	return w->home->on_cut(w);
 }
 
@@ -79,7 +73,8 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct worker *w = container_of(timer, struct worker, timer);
 
-	worker_event(w, cut_off(w) ? EV_FREEZE : EV_TIMER);
+	if (!worker_let_rest_go(w))
+		worker_event(w, cut_off(w) ? EV_FREEZE : EV_TIMER);
 }
 
 void worker_arm_at(struct worker *w, int64_t due_ms)
@@ -238,6 +233,7 @@ void worker_spawn(struct worker *w)
 void worker_release_process(struct worker *w)
 {
 	w->health = health_free(w->health);
+	worker_wake_others(w);
 	if (w->process)
 		berths_close_worker(w->home->broker->ports, w->process->client.run);
 	berths_sweep_all(w->home->broker->ports);
@@ -246,24 +242,14 @@ void worker_release_process(struct worker *w)
 	keep_save(w->home->keep);
 }
 
-void worker_go_ahead(struct worker *w)
-{
-	if (!w->is_frozen)
-		return;
-	process_signal_rest(w->process, SIGCONT);
-	process_signal_leader(w->process, SIGCONT);
-	w->is_frozen = false;
-}
-
 void worker_send_stop(struct worker *w)
 {
 	assert(w->process); /* the states in which a stop is a signal have one */
 	berths_close_worker(w->home->broker->ports, w->process->client.run);
 	process_signal_leader(w->process, w->home->config->stop_signal);
-	worker_go_ahead(w);
 	w->deadline_ms = clock_ms() + w->home->config->stop_timeout_ms;
 	keep_save(w->home->keep); /* with the deadline: the signal was sent, and isn't again */
-	worker_arm(w);
+	worker_arm_stop(w);
 }
 
 static void kill_tree(struct worker *w)
@@ -304,6 +290,7 @@ static void note_late(struct worker *w)
 
 void worker_drain(struct worker *w)
 {
+	w->stand = (struct worker_stand){ 0 };
 	w->process->client.is_held = true;
 	berths_hold(w->home->broker->ports, w->process->client.run);
 	if (!w->deadline_ms)
@@ -318,7 +305,7 @@ void worker_freeze(struct worker *w)
 	const bool is_news = !w->deadline_ms;
 
 	w->health = health_free(w->health);
-	stand_still(w);
+	worker_stand_still(w);
 	if (is_news)
 		w->deadline_ms = clock_ms() + w->keep_ms;
 	keep_save(w->home->keep);
@@ -361,7 +348,10 @@ static void act(struct worker *w, enum worker_act what)
 	case ACT_NOTE_READY: note_ready(w); break;
 	case ACT_BACK_OFF: worker_back_off(w); break;
 	case ACT_SIGNAL: worker_send_stop(w); break;
-	case ACT_SIGNAL_REST: process_signal_rest(w->process, w->home->config->stop_signal); break;
+	case ACT_SIGNAL_REST:
+		process_signal_rest(w->process, w->home->config->stop_signal);
+		(void)worker_let_rest_go(w);
+		break;
 	case ACT_KILL_TREE: kill_tree(w); break;
 	case ACT_RELEASE:
 	case ACT_GIVE_UP: release(w); break;

@@ -54,6 +54,18 @@ struct worker_home {
 	void (*on_gone)(struct worker *w);
 };
 
+/* While it drains: of the last look, for which its processes stand still. */
+struct worker_stand {
+	bool is_asked;     /* they were told to */
+	bool is_still;     /* and did, when they were looked at */
+	bool is_ripe;      /* and none was missed: none does anything until it is let go on */
+	bool is_alone;     /* it is one process */
+	bool is_empty;     /* nobody was found: it may go */
+	int64_t since_ms;  /* that it was told to */
+	int64_t again_ms;  /* not before: clients were found */
+	uint32_t pause_ms; /* that it had been since the time before */
+};
+
 struct worker {
 	struct worker_home *home;
 	struct worker *next; /* for the fleet, which keeps those without a slot of their own so */
@@ -69,6 +81,8 @@ struct worker {
 	int64_t deadline_ms; /* of what its state waits for, 0: none */
 	uint32_t late_ms;    /* by which a drain's deadline was put off */
 	bool is_looked_at;   /* while it drains: whose connections they are is known */
+	bool is_unseen;      /* and we may not look into all of its processes */
+	struct worker_stand stand;
 	unsigned n_restarts;
 	struct readiness_ports wanted; /* where it must listen to be ready; empty: anywhere */
 	uint32_t keep_ms; /* that it's kept frozen once it has drained; 0: it is stopped then */
@@ -148,6 +162,22 @@ void worker_put_off(struct worker *w, int64_t due_ms);
 
 /* What drains or is frozen need not stay; it's kept for @keep_ms, from the first time on. */
 void worker_let_go(struct worker *w, uint32_t keep_ms);
+
+/* Once its clients have left: whether it is kept, frozen; and whether anything becomes of it. */
+bool worker_is_to_freeze(const struct worker *w);
+bool worker_may_go(const struct worker *w);
+
+/* It goes on accepting clients, from a socket that others accept from, too. */
+bool worker_shares_listener(const struct worker *w);
+
+/* Its processes are to stand still, for a last look at who draining has left; also once more. */
+void worker_stand(struct worker *w, struct tree_census *c, int64_t now_ms);
+
+/* Notes whether they do. */
+void worker_note_still(struct worker *w, struct tree_census *c);
+
+/* It has clients, and goes on: it isn't asked again for a while, each time a longer one. */
+void worker_serve_on(struct worker *w, int64_t now_ms);
 
 /* The last of its clients has left. */
 void worker_drained(struct worker *w);

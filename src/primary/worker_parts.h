@@ -33,10 +33,22 @@ void worker_spawn(struct worker *w);
 void worker_back_off(struct worker *w);
 void worker_stay_empty(struct worker *w);
 void worker_send_stop(struct worker *w);
-void worker_go_ahead(struct worker *w);
 void worker_drain(struct worker *w);
 void worker_freeze(struct worker *w);
 void worker_release_process(struct worker *w);
+
+/* Its processes stand still, until the next of these. */
+void worker_stand_still(struct worker *w);
+void worker_go_ahead(struct worker *w);
+
+/* Its leader has got the stop signal: it goes ahead, and the timer is armed. */
+void worker_arm_stop(struct worker *w);
+
+/* Whether that timer was for the rest of its tree, which goes ahead now. */
+bool worker_let_rest_go(struct worker *w);
+
+/* It is gone, and others may have to take what it was woken for. */
+void worker_wake_others(const struct worker *w);
 
 /* Its leader has ended, and so has the tree perhaps. @w may be gone afterwards. */
 void worker_tell_end(struct worker *w, enum worker_event event);

@@ -85,8 +85,7 @@ void worker_let_go(struct worker *w, uint32_t keep_ms)
 
 void worker_drained(struct worker *w)
 {
-	/* Who stands still with a shared socket would be woken for clients of the others. */
-	if (w->home->broker->ports->steer && (w->must_stay || w->keep_ms))
+	if (worker_is_to_freeze(w))
 		worker_event(w, EV_FREEZE);
 	else if (!w->must_stay)
 		worker_event(w, EV_STOP);

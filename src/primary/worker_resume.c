@@ -85,9 +85,12 @@ static void resume_back_off(struct worker *w)
 /*
  * Its last clients are sent away just before the deadline. Nobody may have done that, and so
  * there's some time more: but where primaries die again and again, not again and again.
+ * Our predecessor may have died over the last look at it, for which it stands still.
  */
 static void resume_draining(struct worker *w)
 {
+	w->is_frozen = true;
+	worker_go_ahead(w);
 	worker_drain(w);
 	worker_put_off(w, clock_ms() + CONN_HOLD_MS);
 }
@@ -120,10 +123,10 @@ static void resume_act(struct worker *w)
 		break;
 	case WORKER_BACKOFF: resume_back_off(w); break;
 	case WORKER_STOPPING:
-		if (w->deadline_ms)
-			worker_arm(w);
-		else
+		if (!w->deadline_ms)
 			worker_send_stop(w);
+		else if (!worker_let_rest_go(w))
+			worker_arm(w);
 		break;
 	case WORKER_DRAINING: resume_draining(w); break;
 	case WORKER_FROZEN: worker_freeze(w); break;

@@ -56,13 +56,16 @@ static void print_leave(const json_t *worker, FILE *out)
 {
 	const json_t *n = json_object_get(worker, "connections");
 	const json_t *left = json_object_get(worker, "left_ms");
+	const bool is_unseen = json_is_true(json_object_get(worker, "unseen"));
 	char time[WORDS_TIME_MAX];
 
 	if (n)
 		(void)fprintf(out, "  %" JSON_INTEGER_FORMAT " connection%s", json_integer_value(n),
 			      json_integer_value(n) == 1 ? "" : "s");
+	else if (is_unseen)
+		(void)fputs("  connections unknown", out);
 	if (left)
-		(void)fprintf(out, "%s %s left", n ? "," : " ",
+		(void)fprintf(out, "%s %s left", n || is_unseen ? "," : " ",
 			      words_time(json_integer_value(left), time));
 }
 

@@ -39,8 +39,6 @@ class App:
         self.place = place
         self.port = clients.free_port()
         self.n_workers = n_workers
-        # Nobody can be steered away in the shared tier: one may be accepted just before the end.
-        self.n_may_lose = 0 if tier.is_steered else 4 * n_workers
         self.current = place / "current"
         self._n_deployed = 0
         command = server(place, self.port) if server else [programs.hello, self.port]

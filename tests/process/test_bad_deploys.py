@@ -135,7 +135,7 @@ class Deploys:
         yield
         figures = load.stop()
         # Each that dies may have had one, and have been sent another just then.
-        n_may_fail = app.n_may_lose + (2 * (self.n_deaths() + 1) if self.bad.comes_up else 0)
+        n_may_fail = 2 * (self.n_deaths() + 1) if self.bad.comes_up else 0
         failures = clients.failures_of(figures)
         assert figures["ok"] > 0 and sum(failures.values()) <= n_may_fail, (failures, n_may_fail)
 

@@ -36,7 +36,7 @@ def steered_app(berth_run, programs, place, steered):
 
 def test_every_slot_gets_a_new_worker_and_the_timeline_tells_of_each(app, start_load):
     before = app.family.workers()
-    with served(start_load, app.port, app.n_may_lose):
+    with served(start_load, app.port):
         text = app.reload()
     for words in ("from generation 1 to 2", "web.1: ready", "web.2: ready", "(2 of 2)", "final",
                   "done after"):  # fmt: skip
@@ -99,7 +99,7 @@ def test_an_undo_within_the_window_takes_milliseconds_and_the_old_ones_serve_aga
     before = app.family.wait_whole(2)
     app.reload()
     procs.wait_until(lambda: len(app.in_state("frozen")) == 2, "two that stand still")
-    with served(start_load, app.port, app.n_may_lose):
+    with served(start_load, app.port):
         began = time.monotonic()
         status, _, _ = control.request(f"{app.directory}/web.sock", "POST", "/v1/undo")
         assert status < 300 and time.monotonic() - began < UNDO_S
@@ -116,7 +116,7 @@ def test_an_undo_within_the_window_takes_milliseconds_and_the_old_ones_serve_aga
 
 def test_a_reload_that_runs_can_be_undone(app, start_load):
     before = app.family.wait_whole(2)
-    with served(start_load, app.port, app.n_may_lose):
+    with served(start_load, app.port):
         reload = app.start("reload", "--watch", "60s")
         app.wait_phase("watching")
         code, text = app.berth("undo")
@@ -172,7 +172,7 @@ def test_a_reload_mends_what_is_in_back_off(app, start_load):
     os.kill(app.family.workers()[1][0], signal.SIGKILL)
     app.run.wait_for("no good", count=3)
     app.deploy_good()
-    with served(start_load, app.port, app.n_may_lose):
+    with served(start_load, app.port):
         app.reload()
     assert generations(app) == {1: 2, 2: 2}
     app.run.stop()
@@ -271,7 +271,7 @@ def kill_primaries_during(app, reload):
 def test_whenever_a_primary_is_killed_the_reload_goes_on_or_is_rolled_back(app, start_load):
     app.dice = random.Random(3)
     held = app.held()
-    with served(start_load, app.port, app.n_may_lose):
+    with served(start_load, app.port):
         for _ in range(12 if os.environ.get("BERTH_TEST_LONG") else 3):
             reload = app.start("reload")
             kill_primaries_during(app, reload)
@@ -288,7 +288,7 @@ def test_whenever_a_primary_is_killed_the_reload_goes_on_or_is_rolled_back(app, 
 
 
 def test_when_the_keeper_is_killed_a_reload_goes_on(app, start_load):
-    with served(start_load, app.port, app.n_may_lose):
+    with served(start_load, app.port):
         reload = app.start("reload", "--watch", "1s")
         app.wait_phase("watching")
         app.family.kill_keeper()
@@ -301,7 +301,7 @@ def test_when_the_keeper_is_killed_a_reload_goes_on(app, start_load):
 
 
 def test_an_upgrade_during_a_reload_takes_nothing_from_it(app, start_load):
-    with served(start_load, app.port, app.n_may_lose):
+    with served(start_load, app.port):
         reload = app.start("reload", "--watch", "1s", "--json")
         app.wait_phase("watching")
         assert app.berth("upgrade")[0] == 0
@@ -315,7 +315,7 @@ def test_a_new_one_that_dies_within_the_watch_rolls_the_reload_back(app, start_l
     before = app.family.wait_whole(2)
     reload = app.start("reload", "--watch", "60s")
     app.wait_phase("watching")
-    with served(start_load, app.port, 1 + app.n_may_lose):
+    with served(start_load, app.port, 1):
         victim = next(slot for slot in app.slots() if slot["generation"] == 2)
         os.kill(victim["pid"], signal.SIGKILL)
         code, text = reloads.ended(reload)

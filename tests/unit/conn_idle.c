@@ -265,6 +265,31 @@ START_TEST(a_connection_is_quiet_since_the_last_byte_of_either_side)
 }
 END_TEST
 
+START_TEST(one_at_a_unix_socket_is_never_closed_as_nobody_tells_when_it_was_used)
+{
+	const struct conn_patience p = conn_patience(IDLE_CLOSE_MS, 1);
+	struct conn_info c = answered(2 * DRAIN_MS);
+
+	c.local.family = AF_UNIX;
+	ck_assert(!is_idle_at(&c, DRAIN_MS));
+	ck_assert(!is_idle_at(&c, 1));
+	ck_assert(!conn_is_to_hold(&c, &p));
+}
+END_TEST
+
+START_TEST(where_the_server_spoke_long_after_the_client_more_may_come_until_late_in_the_drain)
+{
+	struct conn_info c = answered(IDLE_CLOSE_MS);
+
+	c.received_ms = c.sent_ms + IDLE_CLOSE_MS;
+	ck_assert(is_idle_at(&c, DRAIN_MS));
+	c.received_ms++;
+	ck_assert(!is_idle_at(&c, DRAIN_MS));
+	ck_assert(!is_idle_at(&c, IDLE_CLOSE_MS + 1));
+	ck_assert(is_idle_at(&c, IDLE_CLOSE_MS));
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -285,6 +310,8 @@ int main(void)
 		an_answer_whose_end_is_held_and_does_not_grow_is_the_end,
 		an_answer_whose_beginning_is_on_its_way_or_that_no_one_reads_is_not_the_end,
 		a_connection_is_quiet_since_the_last_byte_of_either_side,
+		one_at_a_unix_socket_is_never_closed_as_nobody_tells_when_it_was_used,
+		where_the_server_spoke_long_after_the_client_more_may_come_until_late_in_the_drain,
 	};
 
 	return RUN_SUITE("conn_idle", tests);

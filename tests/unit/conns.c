@@ -339,6 +339,49 @@ START_TEST(what_is_the_same_is_so_since_the_end_of_the_first_look_at_it)
 }
 END_TEST
 
+static void one_at_a_unix_socket_is_found(const char *name)
+{
+	const struct addr a = address(name);
+	own_fd listener = try_bind(&a, 0);
+	struct conn_server s;
+	struct conns *c = conns_new();
+	int fd;
+	size_t n;
+
+	ck_assert_int_eq(listen(listener, 8), 0);
+	s = conn_server_at(listener);
+	own_fd waiting = connect_to(&s.addr);
+	look(c, &s.addr);
+	(void)conns_all(c, &n);
+	ck_assert_uint_eq(n, 0);
+	fd = (int)tell(&s, DO_ACCEPT, -1);
+	struct conn *conn = look_at_one(c, &s);
+
+	ck_assert_int_eq(conn->fd, fd);
+	ck_assert(addr_equal(&conn->info.local, &a));
+	ck_assert_int_eq(conn_look(conn, clock_ms()), 0);
+	ck_assert_int_eq(tell(&s, DO_CLOSE, fd), 0);
+	ck_assert_int_eq(conn_look(conn, clock_ms()), -ESRCH);
+	look(c, &s.addr);
+	(void)conns_all(c, &n);
+	ck_assert_uint_eq(n, 0);
+	conns_free(c);
+	conn_server_end(&s);
+}
+
+START_TEST(connections_at_unix_sockets_are_found_too)
+{
+	char name[64], path[48];
+
+	(void)snprintf(name, sizeof(name), "unix:@berth-conns-%d", (int)getpid());
+	one_at_a_unix_socket_is_found(name);
+	(void)snprintf(path, sizeof(path), "/tmp/berth-conns-%d", (int)getpid());
+	(void)snprintf(name, sizeof(name), "unix:%s", path);
+	one_at_a_unix_socket_is_found(name);
+	ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -353,6 +396,7 @@ int main(void)
 		a_process_that_we_may_not_look_into_is_told_from_one_that_is_gone,
 		one_that_is_known_is_seen_alone_as_a_look_at_all_sees_it,
 		what_is_the_same_is_so_since_the_end_of_the_first_look_at_it,
+		connections_at_unix_sockets_are_found_too,
 	};
 
 	return RUN_SUITE("conns", tests);

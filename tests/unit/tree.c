@@ -19,6 +19,7 @@
 
 #include "as_primary.h"
 #include "base/own.h"
+#include "os/clock.h"
 #include "os/spawn.h"
 #include "run_suite.h"
 
@@ -351,6 +352,65 @@ START_TEST(the_trees_of_others_are_left_alone)
 }
 END_TEST
 
+static int count(pid_t pid, void *arg)
+{
+	(void)pid;
+	++*(int *)arg;
+	return 0;
+}
+
+START_TEST(one_census_tells_of_one_tree_after_the_other)
+{
+	struct grown ours, others;
+	struct tree t, other;
+	struct tree_census *c;
+	int n = 0;
+
+	start("all", OTHER_SIGN, &others);
+	start("all", SIGN, &ours);
+	t = tree_of(&ours);
+	other = tree_of(&others);
+	other.sign = OTHER_SIGN;
+	ck_assert_int_eq(tree_census_new(&c), 0);
+	ck_assert_int_eq(tree_each(c, &t, count, &n), 0);
+	ck_assert_int_eq(n, ALL + 1);
+	ck_assert_int_eq(tree_signal_in(c, &other, SIGKILL), ALL);
+	assert_all_but_the_leader_end(&others);
+	ck_assert_int_eq(tree_signal_in(c, &t, SIGKILL), ALL);
+	(void)tree_census_free(c);
+	ck_assert_int_eq(end_leader(&ours), SIGTERM);
+	ck_assert_int_eq(end_leader(&others), SIGTERM);
+}
+END_TEST
+
+static int stop_if_it_runs(pid_t pid, void *arg)
+{
+	(void)arg;
+	return !tree_stands_still(pid);
+}
+
+START_TEST(a_tree_stands_still_once_it_is_stopped)
+{
+	const int64_t due_ms = clock_ms() + DEADLINE_MS;
+	struct tree_census *c;
+	struct grown g;
+	struct tree t;
+
+	start("all", SIGN, &g);
+	t = tree_of(&g);
+	ck_assert_int_eq(tree_census_new(&c), 0);
+	ck_assert_int_eq(tree_each(c, &t, stop_if_it_runs, NULL), 1);
+	ck_assert_int_eq(kill(g.pids[LEADER], SIGSTOP), 0);
+	ck_assert_int_eq(tree_signal_in(c, &t, SIGSTOP), ALL);
+	while (tree_each(c, &t, stop_if_it_runs, NULL) != 0)
+		ck_assert_int_lt(clock_ms(), due_ms);
+	(void)tree_signal_in(c, &t, SIGKILL);
+	(void)tree_census_free(c);
+	ck_assert_int_eq(kill(g.pids[LEADER], SIGCONT), 0);
+	ck_assert_int_eq(end_leader(&g), SIGTERM);
+}
+END_TEST
+
 START_TEST(what_has_the_same_mark_and_another_keeper_is_left_alone)
 {
 	struct grown g, other;
@@ -434,6 +494,8 @@ int main(int argc, char **argv)
 		all_of_a_tree_is_found_when_its_leader_is_gone_and_we_do_not_know_it,
 		each_of_a_tree_is_told_by_its_ancestors,
 		the_dead_are_not_counted,
+		one_census_tells_of_one_tree_after_the_other,
+		a_tree_stands_still_once_it_is_stopped,
 		a_signal_that_is_none_only_counts,
 		all_of_a_tree_is_found_by_its_mark_alone,
 		the_trees_of_others_are_left_alone,
