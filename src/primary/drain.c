@@ -22,7 +22,7 @@
 #define WHOLE_HOLD_MS  500 /* the same while answers are held, which cannot wait for so long */
 #define LOOK_FIRST_MS  10
 #define STAND_LOOK_MS  1   /* until the next look at who is to stand still: his clients wait */
-#define STAND_MAX_MS   100 /* for so long they may */
+#define STAND_MAX_MS   500 /* for so long they may: a busy machine takes its time to stop one */
 #define SHARED_LOOK_MS 20  /* at who goes on accepting: each moment may be the one */
 #define LATE_MS        10  /* that a turn comes late is worth mentioning */
 #define SETTLE_MS      1000 /* handshakes that had begun may end: before that, nothing stands still */
