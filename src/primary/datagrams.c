@@ -4,6 +4,7 @@
  */
 #include "primary/datagrams.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,6 +177,7 @@ int datagrams_attach(struct port *port)
 
 	if (r < 0)
 		return r;
+	assert(p->datagrams); /* it is loaded now, if it wasn't */
 	set_has_ids(port);
 	return flows_attach(p->datagrams->flows, port->fd);
 }
