@@ -75,7 +75,11 @@ def test_who_leaves_clients_waiting_for_the_whole_drain_is_not_kept(make_app):
     app = make_app("--drain", "1s", "--stop-timeout", "300ms", "--watch", "0s")
     before = app.family.wait_whole(2)
     os.kill(before[1], signal.SIGSTOP)
-    clients_ = [clients.start_get(app.port) for _ in range(8)]
+    procs.wait_until(lambda: procs.state_of(before[1]) == "T", "the worker stands still")
+    given = reloads.n_steered(app)
+    clients_ = []
+    while reloads.n_steered(app)[1] == given[1]:  # a turn may be another's for some of them
+        clients_.append(clients.start_get(app.port))
     app.reload()
     app.wait_said("not_kept")
     app.wait_only_members()
