@@ -65,7 +65,7 @@ def held_by_one(app):
 def test_another_worker_takes_the_slot_and_no_client_notices(make_app, tier, start_load):
     app = make_app(tier)
     before = app.family.wait_whole(2)
-    with served(start_load, app.port, app.n_may_lose):
+    with served(start_load, app.port):
         code, text = app.berth("drain", "2")
     assert code == reloads.DONE, text
     for words in ("another worker comes up", "the old one has left"):
