@@ -18,8 +18,9 @@
 #include "core/app_config.h"
 #include "core/port_table.h"
 
-#define STATE_VERSION         1
-#define STATE_WORKERS_MAX     (6 * APP_WORKERS_MAX) /* those without a slot of their own included */
+#define STATE_VERSION 1
+#define STATE_WORKERS_MAX \
+	((size_t)6 * APP_WORKERS_MAX) /* those without a slot of their own included */
 #define STATE_BERTHS_MAX      16384
 #define STATE_GROUPS_MAX      64
 #define STATE_SIZE_MAX        ((size_t)4 * 1024 * 1024)

@@ -161,9 +161,11 @@ static bool has_ids(const struct port *port)
 
 static void set_has_ids(struct port *port)
 {
-	struct flow_settings *s = flows_settings(port->ports->datagrams->flows);
+	struct flow_settings *s;
 	uint32_t n = 0;
 
+	assert(port->ports->datagrams); /* a steered port of UDP has them */
+	s = flows_settings(port->ports->datagrams->flows);
 	s->has_ids[port->id] = has_ids(port);
 	for (unsigned i = 0; i < STEER_PORTS_MAX; i++)
 		n += s->has_ids[i];
