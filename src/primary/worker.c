@@ -65,7 +65,6 @@ static bool cut_off(struct worker *w)
 	if (w->state != WORKER_DRAINING || !w->keep_ms || !worker_is_to_freeze(w))
 		return false;
 	worker_stand_still(w);
-	keep_save(w->home->keep);
 	return w->home->on_cut(w);
 }
 

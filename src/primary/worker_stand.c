@@ -123,6 +123,7 @@ void worker_stand_still(struct worker *w)
 	w->is_frozen = true;
 	if (w->stand.is_ripe)
 		return; /* all of it does already */
+	keep_save(w->home->keep);
 	process_signal_leader(w->process, SIGSTOP);
 	process_signal_rest(w->process, SIGSTOP);
 }
