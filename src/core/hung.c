@@ -3,6 +3,8 @@
  */
 #include "core/hung.h"
 
+#define HANDSHAKES_SHARE 8 /* of what came to one that is mute, at most one in so many */
+
 #define LOOKS            100 /* in the whole patience: a busy queue is seen shorter in some of them */
 #define LOOKS_OF_A_WHILE 3
 #define LOOK_MIN_MS      20
@@ -136,6 +138,17 @@ static bool has_ever_moved(const struct hung_watch *w, uint64_t run)
 	return false;
 }
 
+/*
+ * Where more comes than is taken, a look never sees the queue shorter; but what came to a mute
+ * one waits there, but for handshakes on their way. Of a full queue nobody knows how much
+ * was turned away.
+ */
+static bool has_most_of_it(const struct hung_reading *r)
+{
+	return r->n_queued >= r->n_queued_max ||
+	       difference(r->n_came, r->n_queued) <= r->n_came / HANDSHAKES_SHARE;
+}
+
 uint64_t hung_mute(const struct hung_watch *w, uint32_t patience_ms, int64_t now_ms)
 {
 	const struct hung_berth *worst = NULL;
@@ -144,7 +157,7 @@ uint64_t hung_mute(const struct hung_watch *w, uint32_t patience_ms, int64_t now
 		const struct hung_berth *b = &w->berths[i];
 
 		if (!b->stuck_since_ms || now_ms - b->stuck_since_ms < patience_ms ||
-		    has_ever_moved(w, b->last.run))
+		    has_ever_moved(w, b->last.run) || !has_most_of_it(&b->last))
 			continue;
 		if (!worst || b->stuck_since_ms < worst->stuck_since_ms)
 			worst = b;

@@ -286,6 +286,28 @@ START_TEST(who_has_come_for_one_is_not_mute_however_long_the_next_waits)
 }
 END_TEST
 
+START_TEST(who_is_only_sent_more_than_it_takes_is_not_mute)
+{
+	struct model m = model_of(1);
+
+	m.now[0].n_queued_max = 100000;
+	m.now[0].n_came = m.now[0].n_queued = 1;
+	(void)hung_look(&m.watch, m.now, 1, PATIENCE_MS, m.now_ms);
+	m.now_ms += PATIENCE_MS;
+	/* It has taken 40 of these, and no look has ever seen its queue shorter. */
+	m.now[0].n_came = 100;
+	m.now[0].n_queued = 60;
+	(void)hung_look(&m.watch, m.now, 1, PATIENCE_MS, m.now_ms);
+	ck_assert_uint_eq(hung_mute(&m.watch, PATIENCE_MS, m.now_ms), HUNG_NOBODY);
+	/* Of these it has taken none: what isn't there is on its way. */
+	m.now[0].n_came = 1000;
+	m.now[0].n_queued = 990;
+	m.now_ms += PATIENCE_MS;
+	(void)hung_look(&m.watch, m.now, 1, PATIENCE_MS, m.now_ms);
+	ck_assert_uint_eq(hung_mute(&m.watch, PATIENCE_MS, m.now_ms), m.now[0].run);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -304,6 +326,7 @@ int main(void)
 		looks_are_many_for_the_patience_and_never_too_near,
 		where_nobody_has_ever_come_for_anything_the_first_of_them_is_mute,
 		who_has_come_for_one_is_not_mute_however_long_the_next_waits,
+		who_is_only_sent_more_than_it_takes_is_not_mute,
 	};
 
 	return RUN_SUITE("hung", tests);
