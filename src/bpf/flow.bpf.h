@@ -203,7 +203,7 @@ static __always_inline void begin_flow(struct flow_way *way, __u64 now_ns, int i
 	struct flow_berth *b = bpf_map_lookup_elem(&flow_berths, &way->index);
 	struct flow f = { .seen_ns = now_ns };
 
-	count(way->md, way->port, way->index);
+	count_new(way->port, way->index);
 	if (!b)
 		return;
 	add_one(&b->datagrams);

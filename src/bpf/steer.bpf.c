@@ -188,7 +188,8 @@ static __always_inline struct steer_port *port_of(struct sk_reuseport_md *md)
 	return id ? bpf_map_lookup_elem(&steer_ports, id) : NULL;
 }
 
-static __always_inline void count(struct sk_reuseport_md *md, struct steer_port *port, __u32 index)
+/* What is new, a connection or a flow, and no connection that is handed on. */
+static __always_inline void count_new(struct steer_port *port, __u32 index)
 {
 	struct steer_berth *b = bpf_map_lookup_elem(&steer_berths, &index);
 
@@ -196,11 +197,21 @@ static __always_inline void count(struct sk_reuseport_md *md, struct steer_port 
 		return;
 	if (port->policy == STEER_WEIGHTED)
 		choose_charge(port, b);
+	__sync_fetch_and_add(&b->steered, 1);
+	__sync_fetch_and_add(&port->steered, 1);
+}
+
+static __always_inline void count(struct sk_reuseport_md *md, struct steer_port *port, __u32 index)
+{
+	struct steer_berth *b;
+
 	if (!md->migrating_sk) {
-		__sync_fetch_and_add(&b->steered, 1);
-		__sync_fetch_and_add(&port->steered, 1);
+		count_new(port, index);
 		return;
 	}
+	b = bpf_map_lookup_elem(&steer_berths, &index);
+	if (!b)
+		return;
 	__sync_fetch_and_add(&b->migrated_in, 1);
 	__sync_fetch_and_add(&port->migrated, 1);
 	move_connection(md, port, index, b);
