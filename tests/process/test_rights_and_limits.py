@@ -489,7 +489,7 @@ def test_with_few_descriptors_berth_goes_on_with_another_keeper(berth_run, progr
     family.end()
 
 
-MANY_PORTS = """
+ALL_PORTS = """
 import socket, sys, time
 kept = []
 for port in map(int, sys.argv[1:]):
@@ -507,7 +507,7 @@ def test_more_ports_than_berth_has_descriptors_for_are_told_with_the_limit(
     berth_run, place, steered
 ):
     ports = [clients.free_port() for _ in range(60)]
-    program = script(place, "many.py", MANY_PORTS)
+    program = script(place, "many.py", ALL_PORTS)
     run = berth_run(["-n", 1, "--", *program, *ports], tier=steered, wrapper=limited_to(100))
     run.wait_for("bind failed: 24")
     text = run.wait_for(event("bind_failed"))[0].fields["message"]
