@@ -132,7 +132,7 @@ class Life:
             *(FAULT_BUILD / "berth", "run", "--json", "--mode", tier.name, "-n", "2"),
             *("--listen", f"127.0.0.1:{exact}", "--listen", str(number)),
             *("--listen", f"unix:{self.path}"),
-            *("--udp-hold", "--quic", str(self.udp)),
+            *("--udp-hold", "--udp-idle", "100ms", "--quic", str(self.udp)),
             *("--drain", "2s", "--idle-close", "100ms", "--watch", "off", "--undo", "off", "--"),
             *("/bin/sh", "-c", f'"$0" {self.udp} & exec "$@"'),
             *(FAULT_BUILD / "tests" / "servers" / "datagrams",),
