@@ -19,13 +19,15 @@ bool steer_is_permitted(void);
 /*
  * steer_new - load the program, the best one that our rights allow
  *
- * @ret_steer: yours, steer_free() it
+ * @must_count: connections are to be counted while they live; see steer_counts_connections(). That
+ *              takes some microseconds of each connection
+ * @ret_steer:  yours, steer_free() it
  *
  * Returns 0; -EPERM without CAP_BPF and CAP_NET_ADMIN, another -errno where the
  * kernel cannot load it. Takes some 50 ms: call it once. Any thread, one at a
  * time, as all of these. The others do not block.
  */
-int steer_new(struct steer **ret_steer);
+int steer_new(bool must_count, struct steer **ret_steer);
 
 /* All that there is of the program, by descriptor. NO_FD where there's none. */
 struct steer_fds {

@@ -134,8 +134,6 @@ static int keep_marks(struct steer *s, const struct steer_skeleton *b)
 		r = keep_fd(bpf_map__fd(b->maps.steer_listeners), &s->fds.listeners);
 	if (r == 0)
 		r = keep_fd(bpf_map__fd(b->maps.steer_moved), &s->fds.moved);
-	if (r == 0)
-		s->count_error = -begin_counting(s, bpf_program__fd(b->progs.count_connections));
 	return r;
 }
 
@@ -177,7 +175,7 @@ static struct steer *steer_alloc(void)
 	return s;
 }
 
-int steer_new(struct steer **ret_steer)
+int steer_new(bool must_count, struct steer **ret_steer)
 {
 	struct steer *s = steer_alloc();
 	struct steer_skeleton *b;
@@ -193,6 +191,8 @@ int steer_new(struct steer **ret_steer)
 		b = load(false);
 	}
 	r = b ? keep(s, b) : -errno;
+	if (r == 0 && must_count)
+		s->count_error = -begin_counting(s, bpf_program__fd(b->progs.count_connections));
 	steer_skeleton__destroy(b);
 	(void)malloc_trim(0);
 	if (r < 0) {

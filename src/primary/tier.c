@@ -67,7 +67,7 @@ int tier_choose(const struct app_config *config, struct steer **ret_steer,
 							       : "--mode shared");
 		return 0;
 	}
-	r = steer_new(ret_steer);
+	r = steer_new(config->policy == POLICY_BALANCED, ret_steer);
 	if (r == 0) {
 		say_steered(config, *ret_steer, ret_text);
 		return 0;

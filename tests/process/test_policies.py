@@ -62,6 +62,11 @@ class Served:
         """By slot."""
         return {berth["slot"]: berth["live"] for berth in self.ports()["berths"]}
 
+    def wait_accepted(self):
+        procs.wait_until(
+            lambda: not any(berth["queue"] for berth in self.ports()["berths"]), "all are accepted"
+        )
+
     def wait_live(self, wanted):
         procs.wait_until(lambda: sorted(self.live().values()) == wanted, f"live is {wanted}")
 
@@ -118,6 +123,7 @@ def test_balanced_fills_up_a_worker_that_comes_later(berth_run, steered, stay):
     served = Served(berth_run, steered, python(KEEPS_ALL), "--policy", "balanced")
     stay(served.port, N_CLIENTS)
     served.wait_live([16] * N_WORKERS)
+    served.wait_accepted()  # else they are the others' when their worker dies
     os.kill(served.run.workers()[2], signal.SIGKILL)
     served.run.wait_listening(N_WORKERS + 1)
     assert sorted(served.live().values()) == [0, 16, 16, 16]
