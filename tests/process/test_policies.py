@@ -14,6 +14,7 @@ import pytest
 import clients
 import control
 import procs
+from berthrun import event
 from family import Family
 
 N_WORKERS = 4
@@ -278,6 +279,7 @@ def test_weighted_gives_by_the_weights(berth_run, steered, programs):
 
 def test_clients_are_served_when_neither_primary_nor_keeper_lives(berth_run, steered, programs):
     served = Served(berth_run, steered, [programs.hello])
+    served.run.wait_for(event("app_ready"))  # by then each has its seat
     family = Family(served.run)
     family.stop_primary()
     primary = family.primary_now()
